@@ -26,6 +26,7 @@ class ImageSet:
     licence: str = ""
     held_out: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, bool))  # bool [n]
     names: tuple[str, ...] = ()  # where each picture came from, if known
+    flip: bool = False  # a mirrored picture could be one of the set (augment's "auto")
 
     def __post_init__(self) -> None:
         if self.images.ndim != 4 or self.images.dtype != np.uint8 or self.images.shape[1] != self.images.shape[2]:
@@ -66,7 +67,7 @@ class ImageSet:
         np.save(folder / "held_out.npy", self.held_out, allow_pickle=False)
         if self.labels is not None:
             np.save(folder / "labels.npy", self.labels.astype(np.int64), allow_pickle=False)
-        about = {key: getattr(self, key) for key in ("name", "origin", "licence", "classes", "names")}
+        about = {key: getattr(self, key) for key in ("name", "origin", "licence", "classes", "names", "flip")}
         (folder / "set.json").write_text(json.dumps({"format": 1, **about}, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
@@ -83,6 +84,7 @@ class ImageSet:
             licence=about["licence"],
             held_out=np.load(folder / "held_out.npy", allow_pickle=False),
             names=tuple(about["names"]),
+            flip=bool(about.get("flip", False)),
         )
 
 
