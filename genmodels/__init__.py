@@ -1,0 +1,58 @@
+"""GenModels Studio: train, judge and share small generative models (GANs, VAEs).
+
+    for event in genmodels.train(pictures, family="gan", size="small", budget=60):
+        print(event)
+    genmodels.load("checkpoints/digits-gan").sample(seed=1, indices=range(16))
+
+Importing this package imports no torch; the names below bring it when they are first used.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .data.imageset import ImageSet
+    from .events import Event
+    from .models import FAMILIES
+    from .models.base import GenerativeModel
+
+__version__ = "0.1.0"
+__all__ = ["FAMILIES", "home", "load", "train"]
+
+
+def home() -> pathlib.Path:
+    """Where runs, sets, models and the cache live: GENMODELS_HOME, or checkpoints/local beside the package."""
+    given = os.environ.get("GENMODELS_HOME")
+    return pathlib.Path(given) if given else pathlib.Path(__file__).resolve().parents[1] / "checkpoints" / "local"
+
+
+def load(folder: str | os.PathLike, device: str = "cpu") -> GenerativeModel:
+    """The trained model in a checkpoint folder, ready to sample from."""
+    from .checkpoint import Checkpoint
+
+    return Checkpoint.open(pathlib.Path(folder)).load(device)
+
+
+def train(images: ImageSet, family: str = "gan", size: str = "small", **choices: Any) -> Iterator[Event]:
+    """Train a new model on a set and yield what happens; `choices` are fields of `Plan` and of the family's options.
+
+    Nothing is written to the disk: `genmodels.runs` does that.
+    """
+    from .runs.order import build, plan_of, split
+    from .trainer import train as train_model
+
+    options, plan = split(family, choices)
+    order = {"family": family, "size": size, "options": options, "plan": plan}
+    yield from train_model(build(order, images.format), images, plan_of(order))
+
+
+def __getattr__(name: str) -> Any:
+    if name == "FAMILIES":
+        from .models import FAMILIES
+
+        return FAMILIES
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
