@@ -1,0 +1,77 @@
+"""Which device, which precision, how many threads, how much memory, how many processes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+
+def choose() -> torch.device:
+    """The best device at hand: CUDA, then Apple's MPS, then the CPU. Under torchrun each process gets its own GPU."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def precision(device: torch.device, wish: str = "auto") -> torch.dtype:
+    """The type for autocast: bfloat16 on GPUs that have it, float16 on those that do not, float32 on a CPU."""
+    import torch
+
+    if wish != "auto":
+        return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[wish]
+    if device.type != "cuda":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def cores() -> int:
+    """How many processor cores this process may really use (containers often see more than they get)."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):
+        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
+            quota, period = file.read().split()
+        usable = min(usable, max(1, int(quota) // int(period)))
+    return usable
+
+
+def threads(wish: int = 0) -> int:
+    """How many threads training uses: these networks are too small to feed more than a few."""
+    return wish or min(cores(), 4)
+
+
+def memory() -> int:
+    """Bytes of memory that are free for this process, as far as the system tells; 0 where it does not."""
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        with open("/proc/meminfo", encoding="ascii") as file:
+            return 1024 * int(next(line for line in file if line.startswith("MemAvailable")).split()[1])
+    return 0
+
+
+def peak_memory() -> int:
+    """Bytes that this process has used at most, on the GPU where there is one."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if os.uname().sysname == "Darwin" else 1024)
+
+
+def processes() -> tuple[int, int]:
+    """This process's rank and how many there are, joining the group that torchrun set up."""
+    import torch
+    from torch import distributed
+
+    count = int(os.environ.get("WORLD_SIZE", 1))
+    if count > 1 and not distributed.is_initialized():
+        distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    return (distributed.get_rank(), distributed.get_world_size()) if count > 1 else (0, 1)

@@ -1,0 +1,87 @@
+"""What can go wrong while a model learns: found in its own numbers, and said in words with a repair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from .data.imageset import ImageSet
+from .events import Problem
+
+COLLAPSED = 0.3  # made pairs closer than this share of real pairs' distance, within a class
+PATIENCE = 3  # previews in a row before anybody is worried
+CRITIC_WON = 0.98  # the critic is right this often...
+READINGS = 60  # ...over this many readings (a quarter of a second each)
+
+
+class Doctor:
+    """Listens to a run's scores and curves; says each kind of problem once until it is over."""
+
+    def __init__(self) -> None:
+        self.low, self.seen, self.right = 0, 0, 0.5
+        self.said: set[str] = set()
+        self.readings = 0
+
+    def scored(self, variety: float, images: int, fraction: float) -> Iterator[Problem]:
+        """After each preview: mode collapse is low variety that stays low once drawing has begun."""
+        self.seen += 1
+        self.low = self.low + 1 if variety < COLLAPSED else 0
+        if not self.low:
+            self.said.discard("collapse")
+        young = self.seen <= 2 * PATIENCE or fraction < 0.1
+        if self.low >= PATIENCE and not young and "collapse" not in self.said:
+            self.said.add("collapse")
+            yield Problem(
+                template="It is drawing the same picture again and again: its pictures differ {share} % as much as "
+                "the real ones.",
+                facts={"share": round(100 * variety)},
+                name="collapse",
+                repair="collapse",
+                images=images,
+            )
+
+    def reading(self, parts: dict[str, float], images: int) -> Iterator[Problem]:
+        """After each reading: a critic that is nearly always right teaches nothing any more."""
+        if "critic right" not in parts:
+            return
+        self.readings += 1
+        self.right += (parts["critic right"] - self.right) * min(1.0, 3 / READINGS)
+        if self.right < CRITIC_WON:
+            self.said.discard("critic")
+        elif self.readings >= READINGS and "critic" not in self.said:
+            self.said.add("critic")
+            yield Problem(
+                template="The critic sees through every picture ({share} % right), so the generator learns little "
+                "from it.",
+                facts={"share": round(100 * self.right)},
+                name="critic",
+                repair="critic",
+                images=images,
+            )
+
+
+def variety(pixels: np.ndarray, labels: Sequence[int] | None) -> float:
+    """Mean distance between two pictures of the same class: root mean square of grey levels, over all pairs.
+
+    `pixels` uint8 [n, h, w, c], `labels` [n] or None.
+    """
+    flat = pixels.reshape(len(pixels), -1).astype(np.float32)
+    groups = [flat] if labels is None else [flat[np.asarray(labels) == label] for label in np.unique(labels)]
+    distances = [_distances(group) for group in groups if len(group) > 1]
+    return float(np.concatenate(distances).mean()) if distances else 0.0
+
+
+def _distances(rows: np.ndarray) -> np.ndarray:
+    first, second = np.triu_indices(len(rows), k=1)
+    return np.sqrt(np.square(rows[first] - rows[second]).mean(axis=1))
+
+
+def like_real(pictures: ImageSet) -> float:
+    """The variety of the real pictures, from at most 24 of each class; never 0."""
+    images, labels = pictures.training()
+    if labels is None:
+        rows = np.linspace(0, len(images) - 1, min(len(images), 128)).astype(int)
+        return variety(images[rows], None) or 1.0
+    rows = np.concatenate([np.flatnonzero(labels == label)[:24] for label in np.unique(labels)])
+    return variety(images[rows], labels[rows]) or 1.0
