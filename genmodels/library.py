@@ -1,0 +1,239 @@
+"""Library: the models on the disk, those that ship and those that visitors made; in and out as ZIP."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import secrets
+import shutil
+import tempfile
+import unicodedata
+import zipfile
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+from .checkpoint import Checkpoint
+from .events import Trouble
+from .images import PictureFormat
+
+PUBLIC = (
+    "config.json",
+    "model.safetensors",
+    "README.md",
+    "samples.webp",
+    "history.jsonl",
+    "evaluation.json",
+    "timelapse.webp",
+    "LICENSE",
+)
+NEEDED = ("config.json", "model.safetensors", "samples.webp")
+LARGEST, SHEET_SIDE = 200 << 20, 4096  # bytes of all files of an uploaded model; pixels a side of its sheet
+KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+OWNER = "owner"  # a private file beside the public ones: whose model it is
+
+
+@dataclasses.dataclass(frozen=True)
+class Shelved:
+    """What a screen needs to know of a model."""
+
+    key: str  # the folder's name, for addressing it
+    name: str  # what people call it
+    family: str
+    size: str
+    picture: PictureFormat
+    trained: dict
+    strip: np.ndarray  # uint8 [8, h, w, c]
+    bytes: int
+    ours: bool  # ships with the studio: cannot be renamed or deleted
+    made: float  # when, seconds since 1970
+    identity: str  # a short hash of its weights
+
+
+class Library:
+    """Folders of models: `shipped` is read only; what lies in `local` belongs to the visitor who made it."""
+
+    def __init__(self, shipped: pathlib.Path, local: pathlib.Path) -> None:
+        self.shipped, self.local = shipped, local
+        self._cards: dict[tuple[str, int], Shelved] = {}
+
+    def models(self, owner: str) -> list[Shelved]:
+        """What this owner may use: their own, newest first, then those that ship."""
+        own = [self._card(folder, False) for folder in _folders(self.local) if _owner(folder) == owner]
+        ours = [self._card(folder, True) for folder in _folders(self.shipped)]
+        return sorted((card for card in own if card), key=lambda card: -card.made) + [card for card in ours if card]
+
+    def folder(self, owner: str, key: str) -> pathlib.Path:
+        """Where a model lies that this owner may use; Trouble for any other."""
+        if isinstance(key, str) and KEY.fullmatch(key):
+            if (self.local / key / "config.json").exists() and _owner(self.local / key) == owner:
+                return self.local / key
+            if key != self.local.name and (self.shipped / key / "config.json").exists():
+                return self.shipped / key
+        raise Trouble("This model is not here any more. Choose another one.")
+
+    def find(self, owner: str, key: str) -> Shelved:
+        """The card of one model."""
+        folder = self.folder(owner, key)
+        card = self._card(folder, folder.parent == self.shipped)
+        if card is None:
+            raise Trouble("This model is not here any more. Choose another one.")
+        return card
+
+    def rename(self, owner: str, key: str, name: str) -> None:
+        """Call a model something else; its folder and its recipes keep their address."""
+        folder, name = self._own(owner, key), clean_name(name)
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        _replace(folder / "config.json", json.dumps(config | {"name": name}, ensure_ascii=False, indent=1))
+
+    def delete(self, owner: str, key: str) -> None:
+        """Remove a model for good. It leaves the shelf in one step, then its files go."""
+        folder = self._own(owner, key)
+        gone = folder.with_name(f".gone-{secrets.token_hex(4)}")
+        folder.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def pack(self, owner: str, key: str, into: pathlib.Path) -> pathlib.Path:
+        """The public files of a model as one ZIP in the folder `into`."""
+        folder = self.folder(owner, key)
+        target = into / f"{slug(self.find(owner, key).name)}.zip"
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as packed:
+            for name in PUBLIC:
+                if (folder / name).exists():
+                    packed.write(folder / name, f"{target.stem}/{name}")
+        return target
+
+    def unpack(self, owner: str, source: pathlib.Path) -> str:
+        """Take in a ZIP that `pack` wrote, here or elsewhere. Everything is checked before it is on the shelf."""
+        with self._incoming() as folder:
+            _extract(source, folder)
+            _check_sheet(folder / "samples.webp")
+            found = Checkpoint.open(folder)
+            found.load()  # strict: names, shapes, types and finiteness of every weight
+            found.wall_pixels()
+            return self._shelve(folder, owner, found.name)
+
+    def adopt(self, owner: str, source: pathlib.Path, name: str) -> str:
+        """Copy a finished checkpoint folder onto the shelf."""
+        with self._incoming() as folder:
+            for file in PUBLIC:
+                if (source / file).exists():
+                    shutil.copyfile(source / file, folder / file)
+            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            _replace(folder / "config.json", json.dumps(config | {"name": clean_name(name)}, ensure_ascii=False, indent=1))
+            return self._shelve(folder, owner, name)
+
+    @contextlib.contextmanager
+    def _incoming(self) -> Iterator[pathlib.Path]:
+        self.local.mkdir(parents=True, exist_ok=True)
+        folder = pathlib.Path(tempfile.mkdtemp(prefix=".incoming-", dir=self.local))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _shelve(self, folder: pathlib.Path, owner: str, name: str) -> str:
+        (folder / OWNER).write_text(owner, encoding="utf-8")
+        folder.chmod(0o755)
+        key = f"{slug(name)[:48]}-{secrets.token_hex(3)}"
+        folder.rename(self.local / key)
+        return key
+
+    def _own(self, owner: str, key: str) -> pathlib.Path:
+        folder = self.folder(owner, key)
+        if folder.parent != self.local:
+            raise Trouble("This model ships with the studio and stays as it is.")
+        return folder
+
+    def _card(self, folder: pathlib.Path, ours: bool) -> Shelved | None:
+        try:
+            stamp = (str(folder), (folder / "config.json").stat().st_mtime_ns)
+            if stamp not in self._cards:
+                found = Checkpoint.open(folder)
+                self._cards[stamp] = Shelved(
+                    key=folder.name,
+                    name=found.name,
+                    family=found.family,
+                    size=found.size,
+                    picture=found.picture,
+                    trained=found.trained,
+                    strip=found.wall_pixels()[:8],
+                    bytes=sum((folder / name).stat().st_size for name in PUBLIC if (folder / name).exists()),
+                    ours=ours,
+                    made=(folder / "model.safetensors").stat().st_mtime,
+                    identity=found.identity,
+                )
+            return self._cards[stamp]
+        except (OSError, ValueError, KeyError, Trouble):  # a folder that is no model is not shown
+            return None
+
+
+def slug(name: str) -> str:
+    """A name as a file name: plain letters, digits and hyphens."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60] or "model"
+
+
+def clean_name(name: str) -> str:
+    """What a person typed as a name: one line, no control characters, at most 60 characters."""
+    plain = " ".join("".join(c if c.isprintable() else " " for c in str(name)).split())[:60]
+    if not plain:
+        raise Trouble("Give it a name first.")
+    return plain
+
+
+def _folders(shelf: pathlib.Path) -> list[pathlib.Path]:
+    if not shelf.is_dir():
+        return []
+    return sorted(f for f in shelf.iterdir() if not f.name.startswith(".") and (f / "config.json").exists())
+
+
+def _owner(folder: pathlib.Path) -> str:
+    file = folder / OWNER
+    return file.read_text(encoding="utf-8").strip() if file.exists() else ""
+
+
+def _replace(file: pathlib.Path, text: str) -> None:
+    """Write a file in one step, so that nobody ever reads half of it."""
+    fresh = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    fresh.write_text(text, encoding="utf-8")
+    os.replace(fresh, file)
+
+
+def _extract(source: pathlib.Path, into: pathlib.Path) -> None:
+    """Only the known names, flat or in one folder, and never more bytes than allowed."""
+    try:
+        with zipfile.ZipFile(source) as packed:
+            members = [member for member in packed.infolist() if not member.is_dir()]
+            parts = [member.filename.split("/") for member in members]
+            names = [path[-1] for path in parts]
+            tidy = all(len(path) <= 2 for path in parts) and len({tuple(path[:-1]) for path in parts}) == 1
+            if not tidy or len(set(names)) != len(names) or not set(names) <= set(PUBLIC):
+                raise Trouble("This ZIP holds other things than a model of this studio, so it was left closed.")
+            if not set(NEEDED) <= set(names):
+                raise Trouble("This ZIP is not a whole model: it needs {names}.", names=", ".join(NEEDED))
+            left = LARGEST
+            for member, name in zip(members, names, strict=True):
+                with packed.open(member) as stream, open(into / name, "wb") as file:
+                    while block := stream.read(min(1 << 20, left + 1)):
+                        left -= len(block)
+                        if left < 0:
+                            raise Trouble("This model is larger than {n} MB, which is more than is taken in.", n=LARGEST >> 20)
+                        file.write(block)
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError) as problem:
+        raise Trouble("This file cannot be opened as a ZIP. Download the model again and try once more.") from problem
+
+
+def _check_sheet(file: pathlib.Path) -> None:
+    try:
+        with Image.open(file, formats=("WEBP",)) as sheet:
+            small = max(sheet.size) <= SHEET_SIDE
+    except (OSError, Image.DecompressionBombError) as problem:
+        raise Trouble("The pictures in this model cannot be read.") from problem
+    if not small:
+        raise Trouble("The pictures in this model cannot be read.")

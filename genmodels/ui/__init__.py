@@ -1,0 +1,30 @@
+"""build(studio): the screens, one room for each file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import gradio as gr
+
+from . import create_tab, views
+from .page import QUIET, Page, pane
+from .words import say
+
+if TYPE_CHECKING:
+    from ..studio import Studio
+
+# Fixed, so that a page finds its token again after the server was restarted; it hides nothing.
+KEEP = {"storage_key": "genmodels-visitor", "secret": "genmodels-studio"}
+
+
+def build(studio: Studio) -> gr.Blocks:
+    """The whole page. Nothing in it imports torch."""
+    with gr.Blocks(title="GenModels Studio", analytics_enabled=False, fill_width=True) as screens:
+        visitor = gr.BrowserState("", **KEEP)
+        pane(views.masthead(), "masthead")
+        with gr.Tabs(elem_id="rooms", selected="create") as rooms:
+            page = Page(studio, visitor, rooms)
+            with gr.Tab(say("Create"), id="create", elem_id="create"):
+                create = create_tab.build(page)
+        screens.load(studio.greet, visitor, visitor, **QUIET).then(create.refresh, [visitor, create.model], create.cards, **QUIET)
+    return screens

@@ -1,0 +1,157 @@
+"""Create: a wall of pictures at once, and what to do with it."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import gradio as gr
+
+from ..events import Trouble
+from ..studio import Studio
+from ..walls import COUNTS, LARGEST_SEED, STORED, Ask, Wall
+from . import views
+from .page import LIVE, Page, pane, told
+from .words import say
+
+ALL = -1  # every class in turn
+
+
+class Create:
+    """The components of the room; other rooms open a model in it through `open_model` and `outputs`."""
+
+    def __init__(self, page: Page) -> None:
+        studio = page.studio
+        first = studio.model(None)
+        wall = studio.stored(None, first.key) if first else None
+        self.page, self.model = page, gr.State(first.key if first else "")
+        self.index = gr.State(0)
+        self.cards = pane(views.model_cards(studio.models(None), first.key if first else ""), "models")
+        with gr.Row(elem_classes="room"):
+            with gr.Column(scale=11, min_width=320, elem_id="wall_side"):
+                self.wall = pane(_wall(wall, 0), "wall")
+            with gr.Column(scale=7, min_width=300, elem_classes=["desk"], elem_id="create_side"):
+                self.shuffle = gr.Button(say("Shuffle"), variant="primary", size="lg", elem_id="shuffle")
+                self.diversity = gr.Slider(
+                    0,
+                    1.5,
+                    STORED,
+                    step=0.05,
+                    label=say("Diversity"),
+                    info=say("Left: typical and alike. Right: daring and sometimes odd."),
+                    elem_id="diversity",
+                )
+                with gr.Row():
+                    self.what = gr.Dropdown(_kinds(first), value=ALL, label=say("What"), elem_id="what", min_width=120)
+                    self.seed = gr.Number(
+                        wall.ask.seed if wall else 0,
+                        label=say("Seed"),
+                        precision=0,
+                        minimum=0,
+                        maximum=LARGEST_SEED,
+                        elem_id="seed",
+                        min_width=120,
+                    )
+                self.count = gr.Radio(list(COUNTS), value=64, label=say("How many"), elem_id="count")
+                self.picked = pane(_picked(studio, wall, 0), "picked")
+                with gr.Row():
+                    self.save_all = gr.Button(say("Save all as ZIP"), size="sm", elem_id="save_all")
+                    self.parcel = gr.DownloadButton("ZIP", visible="hidden", elem_id="parcel_pictures")
+        self.asked = [page.visitor, self.model, self.seed, self.count, self.what, self.diversity]
+        self.outputs = [self.model, self.index, self.cards, self.wall, self.picked, self.what, self.seed, self.diversity]
+        self._wire(studio)
+
+    def _wire(self, studio: Studio) -> None:
+        shown = [self.wall, self.picked]
+
+        @told
+        def draw(*asked: Any, request: gr.Request) -> tuple:
+            *asked, index = asked
+            return _drawn(studio, asked, index, request)
+
+        @told
+        def shuffle(visitor, model, _, count, what, diversity, index, request: gr.Request) -> tuple:
+            seed = secrets.randbelow(1_000_000)
+            return seed, *_drawn(studio, (visitor, model, seed, count, what, diversity), index, request)
+
+        @told
+        def pick(*asked: Any, event: gr.EventData) -> tuple:
+            visitor, *rest = asked
+            index, label = int(event.index), int(event.label) if event.label else None
+            return index, views.picked(studio.picture(visitor, _ask(*rest), index, label))
+
+        @told
+        def choose(visitor: str, count: int, event: gr.EventData) -> tuple:
+            return self.open_model(visitor, event.model, count)
+
+        @told
+        def bundle(visitor: str, *rest: Any) -> Any:
+            return gr.DownloadButton(value=str(studio.bundle(visitor, _ask(*rest))))
+
+        asked = [*self.asked, self.index]
+        self.shuffle.click(shuffle, asked, [self.seed, *shown], **LIVE)
+        for control in (self.diversity, self.what, self.seed, self.count):
+            control.input(draw, asked, shown, **LIVE)
+        self.wall.pick(pick, self.asked, [self.index, self.picked], **LIVE)
+        self.cards.pick(choose, [self.page.visitor, self.count], self.outputs, **LIVE)
+        self.save_all.click(bundle, self.asked, self.parcel, show_progress="minimal", api_visibility="private").success(
+            None, js="() => document.querySelector('#parcel_pictures').click()"
+        )
+
+    def open_model(self, visitor: str | None, key: str, count: int = 64) -> tuple:
+        """What `outputs` show when this model is chosen: its own wall, from the start."""
+        studio = self.page.studio
+        model = studio.model(visitor, key)
+        if model is None:
+            return "", 0, "", _wall(None, 0), "", gr.skip(), gr.skip(), gr.skip()
+        stored = studio.stored(visitor, model.key, count)
+        wall = stored if count == len(stored.pixels) else studio.draw(visitor, Ask(model.key, stored.ask.seed, count))
+        return (
+            model.key,
+            0,
+            views.model_cards(studio.models(visitor), model.key),
+            _wall(wall, 0),
+            _picked(studio, wall, 0, visitor),
+            gr.Dropdown(_kinds(model), value=ALL, interactive=bool(model.picture.classes)),
+            wall.ask.seed,
+            STORED,
+        )
+
+    def refresh(self, visitor: str | None, key: str) -> str:
+        """The cards again, when the shelf has changed."""
+        return views.model_cards(self.page.studio.models(visitor), key)
+
+
+def _ask(key: str, seed: int, count: int, what: int, diversity: float) -> Ask:
+    if seed is None:
+        raise Trouble("A seed is a whole number, for example 42.")
+    return Ask(key, seed, count, None if what in (None, ALL) else int(what), diversity)
+
+
+def _drawn(studio: Studio, asked: tuple, index: int, request: gr.Request) -> tuple:
+    visitor, *rest = asked
+    wall = studio.draw(visitor, _ask(*rest), f"wall {request.session_hash}")
+    if wall is None:  # this page has asked for something newer
+        return gr.skip(), gr.skip()
+    index = min(index, len(wall.pixels) - 1)
+    return _wall(wall, index), _picked(studio, wall, index, visitor)
+
+
+def _wall(wall: Wall | None, index: int) -> str:
+    if wall is None:
+        return views.empty_wall(say("There is no model yet. Train one, and its pictures hang here."))
+    return views.wall(wall.pixels, wall.model.picture.classes, wall.labels, index)
+
+
+def _picked(studio: Studio, wall: Wall | None, index: int, visitor: str | None = None) -> str:
+    return views.picked(studio.walls.made(wall, index)) if wall else ""
+
+
+def _kinds(model) -> list[tuple[str, int]]:
+    classes = model.picture.classes if model else ()
+    return [(say("Everything"), ALL), *((name, index) for index, name in enumerate(classes))]
+
+
+def build(page: Page) -> Create:
+    """The room, inside the tab that is open."""
+    return Create(page)

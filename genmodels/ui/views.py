@@ -1,0 +1,177 @@
+"""Plain data -> what is seen: walls, cards, reports (pure functions; every text from outside is escaped)."""
+
+from __future__ import annotations
+
+import base64
+import html
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..images import grid, png, webp
+from .words import number, say, seconds, size
+
+# One script for every picture or card that can be clicked: the button's data-* become the event's facts.
+# Arrow keys walk through a wall, which is one stop for the tab key.
+PICK = """
+element.addEventListener('click', event => {
+  const button = event.target.closest('[data-pick]');
+  if (!button) return;
+  const group = button.closest('[data-choose]');
+  if (group) for (const other of group.querySelectorAll('[data-pick]'))
+    other.setAttribute('aria-pressed', String(other === button));
+  trigger('pick', {...button.dataset});
+});
+element.addEventListener('keydown', event => {
+  const wall = event.target.closest('.wall'), button = event.target.closest('.tile');
+  if (!wall || !button) return;
+  const tiles = [...wall.querySelectorAll('.tile')], columns = Number(wall.dataset.columns);
+  const step = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns}[event.key];
+  const next = step && tiles[tiles.indexOf(button) + step];
+  if (!next) return;
+  event.preventDefault();
+  button.tabIndex = -1; next.tabIndex = 0; next.focus();
+});
+"""
+
+
+def safe(text: object) -> str:
+    """Escaped for HTML, and for gradio's templates, which read braces and dollars."""
+    return html.escape(str(text)).replace("{", "&#123;").replace("}", "&#125;").replace("$", "&#36;")
+
+
+def png_uri(pixels: np.ndarray, text: dict[str, str] | None = None) -> str:
+    """One picture, uint8 [h, w, c], as a data-URI."""
+    return "data:image/png;base64," + base64.b64encode(png(pixels, text)).decode()
+
+
+def webp_uri(pixels: np.ndarray) -> str:
+    """One sheet, uint8 [h, w, c], as a data-URI."""
+    return "data:image/webp;base64," + base64.b64encode(webp(pixels)).decode()
+
+
+def sheet_uri(content: bytes, kind: str = "webp") -> str:
+    """A picture file that lies on the disk, as a data-URI."""
+    return f"data:image/{kind};base64," + base64.b64encode(content).decode()
+
+
+def strip(pixels: np.ndarray, columns: int = 8) -> str:
+    """The first pictures side by side, as an image tag that only decorates."""
+    return f'<img class="strip" src="{webp_uri(grid(pixels[:columns], columns))}" alt="">'
+
+
+def wall(
+    pixels: np.ndarray,
+    names: Sequence[str] = (),
+    labels: Sequence[int] | None = None,
+    chosen: int | None = None,
+    language: str = "en",
+) -> str:
+    """A square of pictures, each a button. `names` are the classes and `labels` each picture's class."""
+    columns = math.ceil(math.sqrt(len(pixels))) or 1
+    tiles = []
+    for index, picture in enumerate(pixels):
+        label = None if labels is None else int(labels[index])
+        spoken = say("Picture {n}", language, n=index + 1) if label is None else f"{names[label]}, {index + 1}"
+        tiles.append(
+            f'<button type="button" class="tile" data-pick="tile" data-index="{index}" '
+            f'data-label="{"" if label is None else label}" aria-pressed="{str(index == chosen).lower()}" '
+            f'tabindex="{0 if index == (chosen or 0) else -1}">'
+            f'<img src="{png_uri(picture)}" alt="{safe(spoken)}" draggable="false"></button>'
+        )
+    return (
+        f'<div class="wall" role="group" data-choose data-columns="{columns}" style="--columns:{columns}" '
+        f'aria-label="{safe(say("Pictures that the model made", language))}">{"".join(tiles)}</div>'
+    )
+
+
+def empty_wall(sentence: str) -> str:
+    """The place of a wall before there are pictures."""
+    return f'<div class="wall wall-empty"><p>{safe(sentence)}</p></div>'
+
+
+def live_wall(pixels: np.ndarray, spoken: str) -> str:
+    """A wall that is only looked at: one picture, redrawn often."""
+    columns = math.ceil(math.sqrt(len(pixels))) or 1
+    uri = webp_uri(grid(pixels, columns))
+    return f'<div class="live-wall"><img src="{uri}" alt="{safe(spoken)}"></div>'
+
+
+def model_cards(models: Sequence, chosen: str, language: str = "en") -> str:
+    """Every model as a card with its own pictures on it."""
+    cards = []
+    for model in models:
+        about = f"{model.family.upper()} · {model.picture.size} px"
+        cards.append(
+            f'<button type="button" class="card" data-pick="model" data-model="{safe(model.key)}" '
+            f'aria-pressed="{str(model.key == chosen).lower()}">{strip(model.strip)}'
+            f'<span class="card-name">{safe(model.name)}</span><span class="card-about">{safe(about)}</span></button>'
+        )
+    spoken = safe(say("Models to make pictures with", language))
+    return f'<div class="cards" role="group" data-choose aria-label="{spoken}">{"".join(cards)}</div>'
+
+
+def picked(made, language: str = "en") -> str:
+    """One picture, large, with the recipe that makes it again."""
+    recipe, enlarged = made.recipe, made.pixels.repeat(10, axis=0).repeat(10, axis=1)
+    place = say("{seed}, picture {n}", language, seed=recipe["seed"], n=recipe["index"] + 1)
+    rows = [(say("Model", language), recipe["name"]), (say("Seed", language), place)]
+    if recipe["class"]:
+        rows.append((say("What", language), recipe["class"]))
+    rows.append((say("Diversity", language), f"{recipe['diversity']:g}"))
+    facts = "".join(f"<dt>{safe(key)}</dt><dd>{safe(value)}</dd>" for key, value in rows)
+    text, name = {"recipe": made.text}, safe(made.file)
+    return (
+        f'<div class="picked"><img class="picked-picture" src="{png_uri(made.pixels)}" '
+        f'alt="{safe(say("The chosen picture", language))}">'
+        f'<div class="picked-side"><dl class="recipe">{facts}</dl>'
+        f'<a class="save" id="save_picture" download="{name}.png" href="{png_uri(enlarged, text)}">'
+        f"{safe(say('Save this picture', language))}</a>"
+        f'<a class="save-small" download="{name}-{made.pixels.shape[0]}px.png" href="{png_uri(made.pixels, text)}">'
+        f"{safe(say('in its own size, {n} px', language, n=made.pixels.shape[0]))}</a></div></div>"
+    )
+
+
+def model_facts(model, language: str = "en") -> str:
+    """What is known of a model, in a few lines."""
+    trained, rows = model.trained, []
+    rows.append((say("Kind", language), f"{model.family.upper()}, {say(model.size, language)}"))
+    rows.append((say("Pictures", language), f"{model.picture.size} × {model.picture.size}"))
+    if model.picture.classes:
+        rows.append((say("Can make", language), ", ".join(model.picture.classes[:12])))
+    if trained.get("set"):
+        rows.append((say("Learned from", language), str(trained["set"])))
+    if trained.get("images"):
+        rows.append((say("Pictures seen", language), number(trained["images"])))
+    if trained.get("seconds"):
+        rows.append((say("Time to learn", language), seconds(trained["seconds"], language)))
+    rows.append((say("On the disk", language), size(model.bytes, language)))
+    facts = "".join(f"<dt>{safe(key)}</dt><dd>{safe(value)}</dd>" for key, value in rows)
+    return f'<dl class="recipe">{facts}</dl>'
+
+
+def note(sentence: str, kind: str = "plain") -> str:
+    """One sentence in a quiet box; kinds: plain, good, warn."""
+    return f'<p class="note note-{kind}" role="status">{safe(sentence)}</p>' if sentence else ""
+
+
+def heading(number_: int, title: str, state: str) -> str:
+    """The title of a step; `state` is now, done or later, and only a look."""
+    mark = "✓" if state == "done" else str(number_)
+    return f'<h2 class="step-title step-{state}"><span class="step-mark">{mark}</span>{safe(title)}</h2>'
+
+
+MARK = (
+    '<svg class="mark" viewBox="0 0 32 32" aria-hidden="true"><rect x="2" y="2" width="12" height="12" rx="3"/>'
+    '<rect x="18" y="2" width="12" height="12" rx="6"/><rect x="2" y="18" width="12" height="12" rx="6"/>'
+    '<path d="M18 30V21a3 3 0 0 1 3-3h9v9a3 3 0 0 1-3 3Z"/></svg>'
+)
+
+
+def masthead(language: str = "en") -> str:
+    """The name over the door."""
+    return (
+        f'<header class="masthead">{MARK}<h1>GenModels Studio</h1>'
+        f"<p>{safe(say('From a folder of pictures to a model of your own', language))}</p></header>"
+    )

@@ -1,0 +1,161 @@
+"""Walls: pictures of a seed, drawn again whenever asked, each with the recipe that makes it again."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import pathlib
+import zipfile
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import __version__
+from .checkpoint import Checkpoint
+from .events import Trouble
+from .images import grid, png
+from .library import Library, Shelved, slug
+from .sampler import Sampler
+
+COUNTS = (16, 36, 64, 100)
+LARGEST_SEED = 2**31 - 1
+STORED = 1.0  # the diversity that the pictures in a checkpoint were drawn with
+
+
+@dataclasses.dataclass(frozen=True)
+class Ask:
+    """What a wall is made from. Checked on the way in, as it comes from a screen or the HTTP API."""
+
+    key: str  # of the model
+    seed: int = 0
+    count: int = 64
+    what: int | None = None  # the class of every picture; None for all of them in turn
+    diversity: float = STORED
+
+    def __post_init__(self) -> None:
+        try:
+            checked = int(self.seed), int(self.count), round(float(self.diversity), 3)
+        except (TypeError, ValueError, OverflowError) as problem:
+            raise Trouble("A seed is a whole number, for example 42.") from problem
+        for name, value in zip(("seed", "count", "diversity"), checked, strict=True):
+            object.__setattr__(self, name, value)
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise Trouble("A seed is a whole number from 0 to {most}.", most=LARGEST_SEED)
+        if not 1 <= self.count <= max(COUNTS):
+            raise Trouble("At most {most} pictures at a time.", most=max(COUNTS))
+        if not 0 <= self.diversity <= 2:
+            raise Trouble("Diversity goes from 0 to 2.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Wall:
+    """Pictures of one seed, and all that is needed to draw them again."""
+
+    model: Shelved
+    ask: Ask
+    pixels: np.ndarray  # uint8 [n, h, w, c]
+    labels: list[int] | None  # the class of each picture
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+    """One picture and its recipe."""
+
+    pixels: np.ndarray  # uint8 [h, w, c]
+    recipe: dict[str, Any]
+
+    @property
+    def text(self) -> str:
+        """The recipe as it travels in the PNG."""
+        return json.dumps(self.recipe, ensure_ascii=False)
+
+    @property
+    def file(self) -> str:
+        """A file name without its ending."""
+        return f"{slug(self.recipe['name'])}-{self.recipe['seed']}-{self.recipe['index'] + 1}"
+
+
+class Walls:
+    """Draws what it is asked for; from the checkpoint's own pictures where they are the same, without torch."""
+
+    def __init__(self, library: Library) -> None:
+        self.library, self.sampler = library, Sampler()
+
+    def stored(self, owner: str, key: str, count: int = 64) -> Wall:
+        """The pictures that lie in the checkpoint: on screen at once."""
+        found = Checkpoint.open(self.library.folder(owner, key))
+        pixels, labels = found.wall_pixels()[:count], found.wall.get("labels")
+        ask = Ask(key, int(found.wall["seed"]), len(pixels))
+        return Wall(self.library.find(owner, key), ask, pixels, list(labels)[: len(pixels)] if labels else None)
+
+    def draw(self, owner: str, ask: Ask, view: str = "") -> Wall | None:
+        """A wall of pictures; None when the same `view` (a page) asked for another one meanwhile."""
+        model = self.library.find(owner, ask.key)
+        labels = _labels(model, ask)
+        pixels = self._pixels(owner, ask, range(ask.count), labels, view)
+        return None if pixels is None else Wall(model, ask, pixels, labels)
+
+    def picture(self, owner: str, ask: Ask, index: int, label: int | None) -> Made:
+        """One picture of a wall, with its recipe."""
+        model = self.library.find(owner, ask.key)
+        classes = len(model.picture.classes)
+        label = (label or 0) if classes else None
+        if not 0 <= index < max(COUNTS) or (classes and not 0 <= label < classes):
+            raise Trouble("There is no such picture.")
+        pixels = self._pixels(owner, ask, [index], [label] if classes else None)
+        return self._made(model, ask, pixels[0], index, label)
+
+    def made(self, wall: Wall, index: int) -> Made:
+        """One picture of a wall that is there already."""
+        label = None if wall.labels is None else wall.labels[index]
+        return self._made(wall.model, wall.ask, wall.pixels[index], index, label)
+
+    def bundle(self, owner: str, ask: Ask, into: pathlib.Path) -> pathlib.Path:
+        """A wall as a ZIP: every picture with its recipe, and all of them on one sheet."""
+        wall = self.draw(owner, ask)
+        target = into / f"{slug(wall.model.name)}-{ask.seed}.zip"
+        with zipfile.ZipFile(target, "w") as packed:
+            for index, pixels in enumerate(wall.pixels):
+                text = {"recipe": self.made(wall, index).text}
+                packed.writestr(f"{target.stem}/{index + 1:03}.png", png(pixels, text))
+            sheet = grid(wall.pixels, math.ceil(math.sqrt(len(wall.pixels))))
+            packed.writestr(f"{target.stem}/all.png", png(sheet.repeat(4, axis=0).repeat(4, axis=1)))
+        return target
+
+    def _pixels(
+        self, owner: str, ask: Ask, indices: Sequence[int], labels: list[int] | None, view: str = ""
+    ) -> np.ndarray | None:
+        folder = self.library.folder(owner, ask.key)
+        found = Checkpoint.open(folder)
+        wall, fits = found.wall, ask.diversity == STORED
+        fits = fits and ask.seed == int(wall["seed"]) and max(indices) < int(wall["count"])
+        if fits and (labels is None or [wall["labels"][index] for index in indices] == labels):
+            return found.wall_pixels()[list(indices)]
+        return self.sampler.draw(folder, ask.seed, indices, labels, ask.diversity, view)
+
+    def _made(self, model: Shelved, ask: Ask, pixels: np.ndarray, index: int, label: int | None) -> Made:
+        recipe = {
+            "format": 1,
+            "studio": __version__,
+            "model": model.key,
+            "name": model.name,
+            "identity": model.identity,
+            "seed": ask.seed,
+            "index": index,
+            "label": label,
+            "class": "" if label is None else model.picture.classes[label],
+            "diversity": ask.diversity,
+        }
+        return Made(pixels, recipe)
+
+
+def _labels(model: Shelved, ask: Ask) -> list[int] | None:
+    """The class of each picture: one for all, or each in turn."""
+    classes = len(model.picture.classes)
+    if not classes:
+        return None
+    if ask.what is not None and not 0 <= ask.what < classes:
+        raise Trouble("This model cannot make that.")
+    return [index % classes if ask.what is None else ask.what for index in range(ask.count)]
