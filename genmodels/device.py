@@ -47,9 +47,8 @@ def threads(wish: int = 0) -> int:
 
 def memory() -> int:
     """Bytes of memory that are free for this process, as far as the system tells; 0 where it does not."""
-    with contextlib.suppress(OSError, ValueError, StopIteration):
-        with open("/proc/meminfo", encoding="ascii") as file:
-            return 1024 * int(next(line for line in file if line.startswith("MemAvailable")).split()[1])
+    with contextlib.suppress(OSError, ValueError, StopIteration), open("/proc/meminfo", encoding="ascii") as file:
+        return 1024 * int(next(line for line in file if line.startswith("MemAvailable")).split()[1])
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal
 
 import pydantic
 
@@ -120,7 +120,7 @@ class Failed(Sentence):
 
 
 Known = Annotated[
-    Union[Progress, Preview, Scored, Saved, Judged, Segment, Problem, Finished, Failed],
+    Progress | Preview | Scored | Saved | Judged | Segment | Problem | Finished | Failed,
     pydantic.Field(discriminator="kind"),
 ]
 _known = pydantic.TypeAdapter(Known)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+LANCZOS = Image.Resampling.LANCZOS
+
+
 @dataclasses.dataclass(frozen=True)
 class PictureFormat:
     """What a picture of a set or model is: square, grey or colour, and which classes there are."""
@@ -79,3 +82,41 @@ def open_pixels(source: str | os.PathLike | bytes, channels: int) -> np.ndarray:
     with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as picture:
         pixels = np.asarray(picture.convert("L" if channels == 1 else "RGB"))
     return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def square(picture: Image.Image, size: int, fit: str, background: int = 255) -> Image.Image:
+    """An RGB or grey picture -> `size` pixels a side.
+
+    `fit` is "fit" (all of it, with bars of a grey `background`), "crop" (the middle) or "smart" (where most is to see).
+    """
+    width, height = picture.size
+    if fit == "fit" and width != height:
+        longer = max(width, height)
+        small = picture.resize((max(1, round(width * size / longer)), max(1, round(height * size / longer))), LANCZOS)
+        sheet = Image.new(picture.mode, (size, size), background if picture.mode == "L" else (background,) * 3)
+        sheet.paste(small, ((size - small.width) // 2, (size - small.height) // 2))
+        return sheet
+    shorter = min(width, height)
+    spare = max(width, height) - shorter
+    start = _busiest(picture) * spare if fit == "smart" else spare / 2
+    left, top = (start, 0.0) if width > height else (0.0, start)
+    box = (left, top, left + shorter, top + shorter)
+    return picture if picture.size == (size, size) else picture.resize((size, size), LANCZOS, box=box)
+
+
+def _busiest(picture: Image.Image) -> float:
+    """Where along the longer side a square window holds most edges: 0 at the start, 1 at the end, 0.5 if it is all one."""
+    scale = 64 / min(picture.size)
+    small = picture.convert("L").resize(
+        tuple(max(2, round(side * scale)) for side in picture.size), Image.Resampling.BOX
+    )
+    grey = np.asarray(small, np.float32)
+    edges = np.abs(np.gradient(grey, axis=0)) + np.abs(np.gradient(grey, axis=1))
+    along = edges.sum(axis=0 if grey.shape[1] > grey.shape[0] else 1) + 1e-3
+    places = len(along) - min(grey.shape)
+    if places <= 0:
+        return 0.5
+    total = np.concatenate([[0.0], np.cumsum(along, dtype=np.float64)])
+    window = total[min(grey.shape) :] - total[: places + 1]
+    middle = np.linspace(-1.0, 1.0, places + 1)
+    return float(np.argmax(window * (1.0 - 0.1 * middle**2)) / places)  # the middle, unless elsewhere is clearly more

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Literal, Protocol
 
 import torch
@@ -14,13 +13,13 @@ from torch import Tensor, distributed
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from . import device as machine
+from .checkpoint import wall
 from .data.augment import Augmentation, critic_view, feed
 from .data.imageset import ImageSet
 from .doctor import Doctor, like_real, variety
 from .events import Event, Preview, Problem, Progress, Saved, Scored
-from .images import to_images, to_pixels
 from .models.base import GenerativeModel, Moment
-from .settings import Settings, setting
+from .settings import setting
 
 READ_EVERY = 0.25  # seconds between readings of the curves: each one waits for the device, so not every step
 TRIES = 3  # how often a run that lost its numbers goes back by itself
@@ -36,12 +35,16 @@ class Plan(Augmentation):
         "Seconds on the clock, seconds of processor time, pictures looked at, or rounds through the set.",
         names={"seconds": "Seconds", "cpu-seconds": "Processor seconds", "images": "Pictures", "epochs": "Rounds"},
     )
-    seed: int = setting(0, "Seed", "The same seed and a budget in pictures repeat a run exactly.", low=0, high=2**31 - 1)
+    seed: int = setting(
+        0, "Seed", "The same seed and a budget in pictures repeat a run exactly.", low=0, high=2**31 - 1
+    )
     speed: float = setting(1.0, "Learning speed", "Multiplies the learning rate of every player.", low=0.01, high=10)
     decay_from: float = setting(
         0.5, "Slow down from", "From this share of the run on, the learning rate falls to 2 %.", low=0, high=1
     )
-    preview_every: float = setting(2, "Preview every", "Seconds between pictures of how it is going.", low=0.2, high=3600)
+    preview_every: float = setting(
+        2, "Preview every", "Seconds between pictures of how it is going.", low=0.2, high=3600
+    )
     save_every: float = setting(15, "Save every", "Seconds between save points.", low=1, high=3600)
     precision: Literal["auto", "fp32", "bf16", "fp16"] = setting(
         "auto", "Precision", "Automatic takes 16 bits where the graphics card is faster with them."
@@ -75,7 +78,8 @@ class Training:
         }
         self.players = {name: list(player.parameters()) for name, player in self.model.players().items()}
         self.averaged = [
-            [p for name in model.averaged for p in whole.get_submodule(name).parameters()] for whole in (self.ema, self.model)
+            [p for name in model.averaged for p in whole.get_submodule(name).parameters()]
+            for whole in (self.ema, self.model)
         ]
         self.dtype = machine.precision(self.device, plan.precision)
         scaled = self.dtype is torch.float16
@@ -347,23 +351,6 @@ class Runaway(Exception):
     def __init__(self, facts: dict[str, Any]) -> None:
         super().__init__(self.template.format(**facts))
         self.facts = facts
-
-
-def wall_labels(classes: int) -> tuple[int, int, list[int] | None]:
-    """How many pictures a wall has, in how many columns, and each one's class: pairs of a class stand in it."""
-    if not classes:
-        return 64, 8, None
-    if classes <= 12:
-        columns = classes if classes > 4 else 8
-        count = columns * max(1, round(64 / columns))
-        return count, columns, [i % classes for i in range(count)]
-    return 64, 8, [i // 2 % classes for i in range(64)]
-
-
-def wall(model: GenerativeModel, seed: int = 0) -> tuple[Any, list[int] | None, int]:
-    """The pictures that a model shows itself with: pixels [n, h, w, c], their classes, and the columns."""
-    count, columns, labels = wall_labels(len(model.picture.classes))
-    return to_pixels(model.sample(seed, range(count), labels)), labels, columns
 
 
 def probe(model: GenerativeModel, pictures: ImageSet, plan: Plan, steps: int = 20) -> dict[str, float]:

@@ -46,6 +46,11 @@ class GenerativeModel(nn.Module, abc.ABC):
         super().__init__()
         self.options, self.picture = options, picture
 
+    @classmethod
+    def suited(cls, options: Settings, picture: PictureFormat, count: int) -> Settings:
+        """The options with what they leave open ("auto") decided for `count` pictures of this format."""
+        return options
+
     @abc.abstractmethod
     def players(self) -> dict[str, nn.Module]:
         """The modules that learn, by player name."""
@@ -94,7 +99,9 @@ class GenerativeModel(nn.Module, abc.ABC):
                 chunk = slice(start, start + CHUNK)
                 count = len(indices[chunk])
                 given = None if chosen is None else _padded(chosen[chunk]).to(device)
-                latent = self.draw(_padded(noise[chunk]).to(device), _padded(choice[chunk]).to(device), given, diversity)
+                latent = self.draw(
+                    _padded(noise[chunk]).to(device), _padded(choice[chunk]).to(device), given, diversity
+                )
                 made.append(self.decode(latent, given)[:count].float().cpu())
         finally:
             torch.set_num_threads(threads)

@@ -34,7 +34,9 @@ class GanOptions(Settings):
         low=0.05,
         high=20,
     )
-    critic_turns: int = setting(1, "Critic turns", "How often the critic learns for each turn of the generator.", low=1, high=10)
+    critic_turns: int = setting(
+        1, "Critic turns", "How often the critic learns for each turn of the generator.", low=1, high=10
+    )
     loss: Loss = setting(
         "non-saturating",
         "Loss",
@@ -48,9 +50,15 @@ class GanOptions(Settings):
         },
     )
     penalty: float = setting(
-        0.2, "Gradient penalty", "Keeps the critic smooth on real and made pictures, and with it the variety.", low=0, high=100
+        0.2,
+        "Gradient penalty",
+        "Keeps the critic smooth on real and made pictures, and with it the variety.",
+        low=0,
+        high=100,
     )
-    penalty_every: int = setting(4, "Penalty every", "Steps between penalties; each one weighs that much more.", low=1, high=64)
+    penalty_every: int = setting(
+        4, "Penalty every", "Steps between penalties; each one weighs that much more.", low=1, high=64
+    )
     slope: float = setting(10.0, "Wasserstein lambda", "Weight of the Wasserstein loss's own penalty.", low=0, high=100)
     critic_norm: Literal["none", "spectral"] = setting(
         "none",
@@ -255,7 +263,9 @@ def zero_centred_penalty(logits: Tensor, images: Tensor) -> Tensor:
     return slopes.float().square().sum() / len(images)
 
 
-def slope_penalty(critic: Critic, real: Tensor, made: Tensor, labels: Tensor | None, generator: torch.Generator) -> Tensor:
+def slope_penalty(
+    critic: Critic, real: Tensor, made: Tensor, labels: Tensor | None, generator: torch.Generator
+) -> Tensor:
     """Mean squared distance of the critic's slope from 1 between real and made (Gulrajani et al. 2017, eq. 3)."""
     share = torch.rand(len(real), 1, 1, 1, generator=generator, device=real.device)
     between = (share * real + (1 - share) * made).detach().requires_grad_()
@@ -267,7 +277,5 @@ SIZES = {
     "tiny": GanOptions(width=8, critic_width=12, noise=32),
     "small": GanOptions(),
     "large": GanOptions(width=48, critic_width=48, noise=128, batch=64),
-    "classic": GanOptions(
-        shape="classic", noise=100, batch=64, rate=1e-4, beta1=0.5, beta2=0.999, penalty=0, ema=0
-    ),
+    "classic": GanOptions(shape="classic", noise=100, batch=64, rate=1e-4, beta1=0.5, beta2=0.999, penalty=0, ema=0),
 }

@@ -1,0 +1,326 @@
+"""VAE: squeezes a picture into a few numbers and back. Calm to train and knows every picture; a little softer."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..images import PictureFormat
+from ..settings import Settings, setting
+from .base import GenerativeModel, Moment, Turn
+from .layers import Canvas, class_weights, restate
+
+SHRUNK, LONELY = 200, 8  # under 200 pictures a class gets diagonal covariances, under 8 it borrows everybody's
+EACH = 200  # pictures behind each component of the mixture
+
+
+class VaeOptions(Settings):
+    """What can be chosen about a VAE."""
+
+    width: int = setting(16, "Decoder width", "Channels at the decoder's last step.", low=4, high=256)
+    encoder_width: int = setting(16, "Encoder width", "Channels after the encoder's first step.", low=4, high=256)
+    latent: int = setting(32, "Latent size", "Into how many numbers a picture is squeezed.", low=1, high=256)
+    batch: int = setting(64, "Batch", "Pictures looked at before each step.", low=2, high=1024)
+    rate: float = setting(2e-3, "Learning rate", "How big the steps are.", low=1e-6, high=0.1)
+    reconstruction: Literal["auto", "bernoulli", "gaussian", "squared"] = setting(
+        "auto",
+        "Rebuilding is judged by",
+        "How the difference between a picture and its rebuild is counted.",
+        names={
+            "auto": "By itself: Bernoulli for grey, Gaussian for colour",
+            "bernoulli": "Bernoulli: each pixel is a chance of ink",
+            "gaussian": "Gaussian with a learned scale",
+            "squared": "Half the squared error, times lambda",
+        },
+    )
+    squared_weight: float = setting(
+        10.0, "Lambda", "Weight of the squared error, where that is chosen.", low=0.001, high=10_000
+    )
+    beta: float = setting(
+        0.1,
+        "Beta",
+        "Weight of the KL divergence. 1 is the true bound; lower is a worse bound and better pictures, as the mixture "
+        "learns where the latents live.",
+        low=0,
+        high=100,
+    )
+    free_bits: float = setting(
+        0.0, "Free bits", "Nats a latent may use before the KL counts (Kingma 2016).", low=0, high=10
+    )
+    warmup: int = setting(
+        0, "KL warm-up", "Pictures over which beta rises from 0 (Bowman 2016).", low=0, high=100_000_000
+    )
+    components: int = setting(
+        -1,
+        "Mixture",
+        "Components a class of the mixture behind the samples; 0 is N(0, I), -1 chooses.",
+        low=-1,
+        high=20,
+    )
+    beta1: float = setting(0.9, "Adam's beta1", "Momentum of the steps.", low=0, high=0.99)
+    beta2: float = setting(0.99, "Adam's beta2", "Memory of the step sizes.", low=0.5, high=0.9999)
+    ema: float = setting(0.995, "Averaging", "Share of the averaged weights kept at each step.", low=0, high=0.99999)
+    shape: Literal["convolutional", "classic"] = setting(
+        "convolutional",
+        "Shape",
+        "Classic is the textbook network: one hidden dense layer of 400 on either side.",
+        names={"convolutional": "Convolutional", "classic": "Classic"},
+    )
+
+
+class Encoder(nn.Module):
+    """A picture (and its class) to the mean and log-variance of its posterior."""
+
+    def __init__(self, options: VaeOptions, picture: PictureFormat) -> None:
+        super().__init__()
+        width, size = options.encoder_width, picture.size // 2
+        layers = [nn.Conv2d(4 * picture.channels, width, 3, padding=1), nn.BatchNorm2d(width), nn.SiLU()]
+        while size > 8:
+            layers += [nn.Conv2d(width, 2 * width, 4, stride=2, padding=1), nn.BatchNorm2d(2 * width), nn.SiLU()]
+            width, size = 2 * width, size // 2
+        layers += [nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width), nn.SiLU(), nn.Flatten()]
+        self.look = nn.Sequential(*layers)
+        self.narrow = nn.Linear(width * size**2, 256)
+        self.classes = class_weights(len(picture.classes), 256)
+        self.posterior = nn.Linear(256, 2 * options.latent)
+
+    def forward(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+        """[n, c, h, w], [n] -> mean [n, latent], log-variance [n, latent]."""
+        narrow = self.narrow(self.look(functional.pixel_unshuffle(images, 2)))
+        if self.classes is not None:
+            narrow = narrow + self.classes(labels)
+        mean, log_variance = self.posterior(functional.silu(narrow)).chunk(2, dim=1)
+        return mean, log_variance.clamp(-12, 6)
+
+
+class ClassicEncoder(nn.Module):
+    """Every pixel -> 400 -> mean and log-variance (the widely known example)."""
+
+    def __init__(self, options: VaeOptions, picture: PictureFormat) -> None:
+        super().__init__()
+        self.look = nn.Linear(picture.channels * picture.size**2, 400)
+        self.classes = class_weights(len(picture.classes), 400)
+        self.posterior = nn.Linear(400, 2 * options.latent)
+
+    def forward(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+        """[n, c, h, w], [n] -> mean [n, latent], log-variance [n, latent]."""
+        hidden = self.look(images.flatten(1))
+        if self.classes is not None:
+            hidden = hidden + self.classes(labels)
+        mean, log_variance = self.posterior(functional.relu(hidden)).chunk(2, dim=1)
+        return mean, log_variance.clamp(-12, 6)
+
+
+class Decoder(nn.Module):
+    """Latents and class to a picture before squashing."""
+
+    def __init__(self, options: VaeOptions, picture: PictureFormat) -> None:
+        super().__init__()
+        classes = len(picture.classes)
+        self.canvas = Canvas(options.latent, options.width, picture.size, picture.channels, classes, functional.silu)
+
+    def forward(self, latents: Tensor, labels: Tensor | None) -> Tensor:
+        """[n, latent], [n] -> logits [n, c, h, w]."""
+        return self.canvas(latents, labels)
+
+
+class ClassicDecoder(nn.Module):
+    """Latents -> 400 -> every pixel."""
+
+    def __init__(self, options: VaeOptions, picture: PictureFormat) -> None:
+        super().__init__()
+        self.picture = picture
+        self.enter = nn.Linear(options.latent, 400)
+        self.classes = class_weights(len(picture.classes), 400)
+        self.finish = nn.Linear(400, picture.channels * picture.size**2)
+
+    def forward(self, latents: Tensor, labels: Tensor | None) -> Tensor:
+        """[n, latent], [n] -> logits [n, c, h, w]."""
+        entered = self.enter(latents)
+        if self.classes is not None:
+            entered = entered + self.classes(labels)
+        drawn = self.finish(functional.relu(entered))
+        return drawn.view(-1, self.picture.channels, self.picture.size, self.picture.size)
+
+
+class Vae(GenerativeModel):
+    """Encoder, a sampled latent, decoder; trained on the evidence lower bound (Kingma & Welling 2014)."""
+
+    family: ClassVar[str] = "vae"
+    Options = VaeOptions
+    averaged = ("encoder", "decoder")
+    can_encode = True
+
+    def __init__(self, options: VaeOptions, picture: PictureFormat) -> None:
+        super().__init__(options, picture)
+        self.latent_size = size = options.latent
+        classic = options.shape == "classic"
+        self.encoder = (ClassicEncoder if classic else Encoder)(options, picture)
+        self.decoder = (ClassicDecoder if classic else Decoder)(options, picture)
+        groups, components = max(1, len(picture.classes)), max(1, options.components)
+        self.register_buffer("weights", torch.full((groups, components), 1 / components))  # of the mixture
+        self.register_buffer("means", torch.zeros(groups, components, size))
+        self.register_buffer("factors", torch.eye(size).repeat(groups, components, 1, 1))  # Cholesky
+        self.register_buffer("fitted", torch.zeros(()))
+
+    @classmethod
+    def suited(cls, options: VaeOptions, picture: PictureFormat, count: int) -> VaeOptions:
+        """Bernoulli for grey and Gaussian for colour (where beta 1 is right); components by what a class has to say."""
+        changes: dict = {}
+        if options.reconstruction == "auto":
+            grey = picture.channels == 1
+            changes = {"reconstruction": "bernoulli"} if grey else {"reconstruction": "gaussian", "beta": 1.0}
+        if options.components < 0:
+            each = count // max(1, len(picture.classes))
+            changes["components"] = min(max(each // EACH, 1), 10 if picture.classes else 20)
+        return options.changed(**changes)
+
+    def players(self) -> dict[str, nn.Module]:
+        """Encoder and decoder are one player: they want the same."""
+        return {"vae": nn.ModuleList([self.encoder, self.decoder])}
+
+    def rates(self, player: str) -> dict:
+        """One rate for both."""
+        return {"lr": self.options.rate, "betas": (self.options.beta1, self.options.beta2)}
+
+    def encode(self, images: Tensor, labels: Tensor | None) -> Tensor:
+        """[n, c, h, w], [n] -> posterior means [n, latent]."""
+        return self.encoder(images, labels)[0]
+
+    def decode(self, latents: Tensor, labels: Tensor | None) -> Tensor:
+        """[n, latent], [n] -> [n, c, h, w]."""
+        return torch.tanh(self.decoder(latents, labels) / 2)  # = 2 sigmoid(logits) - 1
+
+    def draw(self, noise: Tensor, choice: Tensor, labels: Tensor | None, diversity: float) -> Tensor:
+        """A component by chance, then a point in it; diversity shrinks or widens the component, not the choice."""
+        group = torch.zeros(len(noise), dtype=torch.long, device=noise.device) if labels is None else labels
+        bounds = self.weights[group].cumsum(1)  # [n, components]
+        component = (choice[:, None] > bounds).sum(1).clamp(max=bounds.shape[1] - 1)
+        factors = self.factors[group, component]  # [n, latent, latent]
+        return self.means[group, component] + (factors @ (diversity * noise)[:, :, None]).squeeze(2)
+
+    def turns(self, images: Tensor, labels: Tensor | None, moment: Moment) -> Iterator[Turn]:
+        """One turn: the negative evidence lower bound, in nats a picture (Kingma & Welling 2014, eq. 3)."""
+        options = self.options
+        mean, log_variance = self.encoder(images, labels)
+        noise = torch.randn(mean.shape, generator=moment.generator, device=mean.device)
+        logits = self.decoder(mean + torch.exp(log_variance / 2) * noise, labels)
+        rebuilding = reconstruction_loss(options.reconstruction, logits, images, options.squared_weight)
+        divergence = kl_divergence(mean, log_variance, options.free_bits)
+        seen = moment.step * options.batch
+        beta = options.beta * (min(1.0, seen / options.warmup) if options.warmup else 1.0)
+        loss = rebuilding + beta * divergence
+        pixels = images[0].numel()
+        yield "vae", loss / pixels, {"rebuilding": rebuilding.detach(), "squeezing": divergence.detach()}
+
+    @torch.no_grad()
+    def settle(self, images: Tensor, labels: Tensor | None, quick: bool) -> None:
+        """Re-estimate the batch statistics, then fit the mixture to where the encoder puts pictures."""
+        order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[: 1_000 if quick else 20_000]
+        images = images[order.to(images.device)]
+        labels = None if labels is None else labels[order.to(images.device)]
+        batches = [slice(i, i + 200) for i in range(0, len(images), 200)]
+        few = batches[: 5 if quick else 25]
+
+        def through(rows: slice) -> Tensor:
+            given = None if labels is None else labels[rows]
+            return self.decoder(self.encoder(images[rows], given)[0], given)
+
+        restate(nn.ModuleList([self.encoder, self.decoder]), (lambda rows=rows: through(rows) for rows in few))
+        if not self.options.components:
+            return
+        self.eval()
+        found = [self.encoder(images[rows], None if labels is None else labels[rows]) for rows in batches]
+        mean, log_variance = (torch.cat(parts).float().cpu() for parts in zip(*found, strict=True))
+        noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(1))
+        self._fit((mean + torch.exp(log_variance / 2) * noise).double().numpy(), labels, quick)
+
+    def _fit(self, points: np.ndarray, labels: Tensor | None, quick: bool) -> None:
+        """One mixture a class, from samples of the aggregate posterior [n, latent]; starts from the last one fitted."""
+        groups = np.zeros(len(points), int) if labels is None else labels.cpu().numpy()
+        for group in range(len(self.weights)):
+            mine = points[groups == group]
+            mine = points if len(mine) < LONELY else mine
+            start = None
+            if self.fitted:
+                start = [b[group].double().cpu().numpy() for b in (self.weights, self.means, self.factors)]
+            fitted = fit_mixture(mine, self.weights.shape[1], quick, start)
+            for buffer, value in zip((self.weights, self.means, self.factors), fitted, strict=True):
+                buffer[group] = torch.from_numpy(value).to(buffer)
+        self.fitted.fill_(1)
+
+
+def fit_mixture(points: np.ndarray, components: int, quick: bool, start: list[np.ndarray] | None) -> list[np.ndarray]:
+    """A Gaussian mixture: weights [k], means [k, d] and Cholesky factors [k, d, d] of `components` k.
+
+    Full covariances where there are pictures enough, diagonal ones where not; `quick` takes two rounds from `start`
+    and shares one covariance among the components, which a few hundred points can carry.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
+    used = max(1, min(components, len(points) // 10))
+    kind = "diag" if len(points) < SHRUNK / (4 if quick else 1) else "tied" if quick else "full"
+    near = {}
+    if start is not None and used == components:
+        weights = start[0] + 1e-4
+        near = {"weights_init": weights / weights.sum(), "means_init": start[1]}
+    mixture = GaussianMixture(
+        used, covariance_type=kind, reg_covar=1e-3, max_iter=2 if quick else 60, random_state=0, **near
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        mixture.fit(points)
+    size = points.shape[1]
+    covariances = {
+        "diag": lambda: np.stack([np.diag(v) for v in mixture.covariances_]),
+        "tied": lambda: np.repeat(mixture.covariances_[None], used, axis=0),
+        "full": lambda: mixture.covariances_,
+    }[kind]()
+    weights, means, factors = (
+        np.zeros(components),
+        np.zeros((components, size)),
+        np.tile(np.eye(size), (components, 1, 1)),
+    )
+    weights[:used], means[:used], factors[:used] = mixture.weights_, mixture.means_, np.linalg.cholesky(covariances)
+    return [weights, means, factors]
+
+
+def reconstruction_loss(kind: str, logits: Tensor, images: Tensor, weight: float = 1.0) -> Tensor:
+    """Mean over the batch of -log p(picture | latent) in nats, 0-d; `images` [n, c, h, w] in [-1, 1].
+
+    Bernoulli: Kingma & Welling 2014, appendix C.1. Gaussian with its best scale for the batch, found in closed form:
+    Rybkin et al. 2021 (sigma-VAE), eq. 8, constants kept. Squared: weight / 2 times the squared error in [0, 1].
+    """
+    target = (images.float() + 1) / 2
+    if kind == "bernoulli":
+        return functional.binary_cross_entropy_with_logits(logits.float(), target, reduction="sum") / len(images)
+    error = (torch.sigmoid(logits.float()) - target).square()
+    if kind == "squared":
+        return weight / 2 * error.sum() / len(images)
+    pixels = images[0].numel()
+    return pixels / 2 * (torch.log(2 * math.pi * error.mean().clamp_min(1e-6)) + 1)
+
+
+def kl_divergence(mean: Tensor, log_variance: Tensor, free_bits: float = 0.0) -> Tensor:
+    """KL(N(mean, variance) || N(0, I)) in nats, mean over the batch, 0-d (Kingma & Welling 2014, appendix B).
+
+    With `free_bits`, each latent's mean KL counts only above that many nats (Kingma et al. 2016, eq. 15).
+    """
+    each = 0.5 * (mean.float().square() + log_variance.float().exp() - 1 - log_variance.float())  # [n, latent]
+    return each.mean(0).clamp_min(free_bits).sum() if free_bits else each.sum(1).mean()
+
+
+SIZES = {
+    "tiny": VaeOptions(width=8, encoder_width=8, latent=16),
+    "small": VaeOptions(),
+    "large": VaeOptions(width=48, encoder_width=32, latent=64),
+    "classic": VaeOptions(shape="classic", latent=20, rate=1e-3, beta=1.0, components=0, ema=0, batch=128, beta2=0.999),
+}
