@@ -155,7 +155,7 @@ class Checkpoint:
             if sum(t.numel() for t in model.state_dict().values()) > MOST_PARAMETERS:
                 raise Trouble("{name} is too large for this studio.", name=self.name)
             with safe_open(self.folder / "model.safetensors", framework="pt", device=device) as file:
-                slices = {part: file.get_slice(part) for part in file.keys()}
+                slices = {part: file.get_slice(part) for part in file.keys()}  # noqa: SIM118 (not a mapping)
                 _compare(expected, {p: (s.get_shape(), s.get_dtype()) for p, s in slices.items()}, self.name)
                 state = {name: file.get_tensor(name) for name in expected}
         except pydantic.ValidationError as error:

@@ -55,7 +55,7 @@ def grid(pixels: np.ndarray, columns: int) -> np.ndarray:
 
 
 def ungrid(sheet: np.ndarray, size: int, count: int) -> np.ndarray:
-    """The inverse of `grid` for square pictures: uint8 [rows * size, columns * size, c] -> uint8 [count, size, size, c]."""
+    """The inverse of `grid` for square pictures: uint8 [rows * size, columns * size, c] -> [count, size, size, c]."""
     rows, columns, channels = sheet.shape[0] // size, sheet.shape[1] // size, sheet.shape[2]
     tiles = sheet.reshape(rows, size, columns, size, channels).swapaxes(1, 2)
     return tiles.reshape(rows * columns, size, size, channels)[:count]

@@ -61,7 +61,7 @@ class GenerativeModel(nn.Module, abc.ABC):
 
     @abc.abstractmethod
     def turns(self, images: Tensor, labels: Tensor | None, moment: Moment) -> Iterator[Turn]:
-        """Yield one `(player, loss, parts)` after the other; the trainer steps that player before it asks for the next."""
+        """Yield `(player, loss, parts)` one by one; the trainer steps that player before it asks for the next."""
 
     @abc.abstractmethod
     def decode(self, latents: Tensor, labels: Tensor | None) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 
 import torch
@@ -60,7 +61,7 @@ class Canvas(nn.Module):
         self.start = (widths[0], steps[0], steps[0])
         self.spread = nn.Linear(vector, widths[0] * steps[0] ** 2)
         self.classes = class_weights(classes, self.spread.out_features)
-        self.grow = nn.Sequential(*(Grow(a, b, activation) for a, b in zip(widths, widths[1:], strict=False)))
+        self.grow = nn.Sequential(*(Grow(a, b, activation) for a, b in itertools.pairwise(widths)))
         self.refine = Refine(width, activation)
         self.finish = Grow(width, channels, activation)
 
@@ -73,7 +74,7 @@ class Canvas(nn.Module):
 
 
 def class_weights(classes: int, width: int) -> nn.Embedding | None:
-    """One row a class, added to a linear layer's output: the same as feeding it the one-hot class. None without classes."""
+    """One row a class, added to a linear layer's output: the same as feeding it the one-hot class."""
     if not classes:
         return None
     rows = nn.Embedding(classes, width)

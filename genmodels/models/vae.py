@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
@@ -17,7 +16,7 @@ from ..settings import Settings, setting
 from .base import GenerativeModel, Moment, Turn
 from .layers import Canvas, class_weights, restate
 
-SHRUNK, LONELY = 200, 8  # under 200 pictures a class gets diagonal covariances, under 8 it borrows everybody's
+LONELY = 8  # a class with fewer pictures borrows everybody's for its mixture
 EACH = 200  # pictures behind each component of the mixture
 
 
@@ -244,6 +243,8 @@ class Vae(GenerativeModel):
 
     def _fit(self, points: np.ndarray, labels: Tensor | None, quick: bool) -> None:
         """One mixture a class, from samples of the aggregate posterior [n, latent]; starts from the last one fitted."""
+        from .mixture import fit_mixture  # scikit-learn takes a second to import, and drawing does not need it
+
         groups = np.zeros(len(points), int) if labels is None else labels.cpu().numpy()
         for group in range(len(self.weights)):
             mine = points[groups == group]
@@ -255,42 +256,6 @@ class Vae(GenerativeModel):
             for buffer, value in zip((self.weights, self.means, self.factors), fitted, strict=True):
                 buffer[group] = torch.from_numpy(value).to(buffer)
         self.fitted.fill_(1)
-
-
-def fit_mixture(points: np.ndarray, components: int, quick: bool, start: list[np.ndarray] | None) -> list[np.ndarray]:
-    """A Gaussian mixture: weights [k], means [k, d] and Cholesky factors [k, d, d] of `components` k.
-
-    Full covariances where there are pictures enough, diagonal ones where not; `quick` takes two rounds from `start`
-    and shares one covariance among the components, which a few hundred points can carry.
-    """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.mixture import GaussianMixture
-
-    used = max(1, min(components, len(points) // 10))
-    kind = "diag" if len(points) < SHRUNK / (4 if quick else 1) else "tied" if quick else "full"
-    near = {}
-    if start is not None and used == components:
-        weights = start[0] + 1e-4
-        near = {"weights_init": weights / weights.sum(), "means_init": start[1]}
-    mixture = GaussianMixture(
-        used, covariance_type=kind, reg_covar=1e-3, max_iter=2 if quick else 60, random_state=0, **near
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        mixture.fit(points)
-    size = points.shape[1]
-    covariances = {
-        "diag": lambda: np.stack([np.diag(v) for v in mixture.covariances_]),
-        "tied": lambda: np.repeat(mixture.covariances_[None], used, axis=0),
-        "full": lambda: mixture.covariances_,
-    }[kind]()
-    weights, means, factors = (
-        np.zeros(components),
-        np.zeros((components, size)),
-        np.tile(np.eye(size), (components, 1, 1)),
-    )
-    weights[:used], means[:used], factors[:used] = mixture.weights_, mixture.means_, np.linalg.cholesky(covariances)
-    return [weights, means, factors]
 
 
 def reconstruction_loss(kind: str, logits: Tensor, images: Tensor, weight: float = 1.0) -> Tensor:
