@@ -1,0 +1,123 @@
+"""Result: a finished model goes on the shelf, with the story of how it learned."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import platform
+import re
+import shutil
+import unicodedata
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from .. import __version__, device, events
+from ..data.imageset import ImageSet
+from ..images import to_images
+from . import files
+
+if TYPE_CHECKING:
+    from ..models.base import GenerativeModel
+
+FRAMES, LINES = 60, 400  # of the time-lapse and of each kind in the history, at most
+PUBLIC = ("config.json", "model.safetensors", "samples.webp")
+
+
+def shelve(run: pathlib.Path, name: str, owner: str, fill: Callable[[pathlib.Path], None]) -> pathlib.Path:
+    """A new checkpoint folder in `models/` that `fill` has filled; it appears when it is whole."""
+    shelf = run.parent.parent / "models"
+    shelf.mkdir(parents=True, exist_ok=True)
+    target = free_name(shelf, name)
+    with files.whole_folder(target) as fresh:
+        fill(fresh)
+        (fresh / "history.jsonl").write_text("".join(history(run / "events.jsonl")), encoding="utf-8")
+        timelapse(sorted((run / "previews").glob("*.webp"), key=lambda f: int(f.stem)), fresh / "timelapse.webp")
+        (fresh / "owner").write_text(owner, encoding="utf-8")  # private: publishing takes known names only
+    return target
+
+
+def copy(point: pathlib.Path, name: str) -> Callable[[pathlib.Path], None]:
+    """Fills a folder with a save point's checkpoint under another name."""
+
+    def fill(folder: pathlib.Path) -> None:
+        for file in PUBLIC:
+            shutil.copyfile(point / file, folder / file)
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        (folder / "config.json").write_text(
+            json.dumps(config | {"name": name}, ensure_ascii=False, indent=1), encoding="utf-8"
+        )
+
+    return fill
+
+
+def free_name(shelf: pathlib.Path, name: str) -> pathlib.Path:
+    """The name as a folder that is not there yet: digits, digits-2, digits-3."""
+    base, number = slug(name), 2
+    folder = shelf / base
+    while folder.exists():
+        folder, number = shelf / f"{base}-{number}", number + 1
+    return folder
+
+
+def slug(name: str) -> str:
+    """A name as a file name: plain letters, digits and hyphens."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48].strip("-") or "model"
+
+
+def history(file: pathlib.Path) -> list[str]:
+    """The lines of an event file that tell the story: curves and scores thinned, problems and segments whole."""
+    kinds: dict[type, list[tuple[int, str]]] = {}
+    with open(file, encoding="utf-8", errors="replace") as stream:
+        for number, line in enumerate(stream):
+            kinds.setdefault(type(events.parse(line)), []).append((number, line))
+    told: list[tuple[int, str]] = []
+    for kind in (events.Progress, events.Scored, events.Problem, events.Segment):
+        told += evenly(kinds.get(kind, []), LINES)
+    return [line for _, line in sorted(told)]
+
+
+def timelapse(sheets: list[pathlib.Path], target: pathlib.Path) -> None:
+    """Previews as an animated WebP of some seconds; the last one stays a little."""
+    frames = []
+    for sheet in evenly(sheets, FRAMES):
+        with Image.open(sheet) as picture:
+            frames.append(picture.convert("RGB"))
+    frames = [frame for frame in frames if frame.size == frames[-1].size]
+    if len(frames) > 1:
+        pauses = [100] * (len(frames) - 1) + [2000]  # milliseconds
+        frames[0].save(
+            target, "WEBP", save_all=True, append_images=frames[1:], duration=pauses, loop=0, quality=80, method=2
+        )
+
+
+def evenly(things: list, most: int) -> list:
+    """At most so many of them, evenly spread; the first and the last stay."""
+    if len(things) <= most:
+        return things
+    return [things[round(i * (len(things) - 1) / (most - 1))] for i in range(most)]
+
+
+def facts(pictures: ImageSet, seen: int, seconds: float) -> dict[str, Any]:
+    """What a model card says about how a model came to be."""
+    import torch
+
+    where = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
+    about = {"set": pictures.name, "origin": pictures.origin, "licence": pictures.licence}
+    about |= {"pictures": int((~pictures.held_out).sum()), "held_out": int(pictures.held_out.sum())}
+    about |= {"images": seen, "seconds": round(seconds, 1), "hardware": where, "cores": device.cores()}
+    about |= {"threads": torch.get_num_threads(), "with": f"genmodels {__version__}, torch {torch.__version__}"}
+    return about
+
+
+def settle(model: GenerativeModel, pictures: ImageSet) -> None:
+    """All that averaged weights need before they draw for good; a save point has only the quick version."""
+    import torch
+
+    pixels, labels = pictures.training()
+    where = next(model.parameters()).device
+    given = None if labels is None else torch.from_numpy(labels[:20_000]).to(where)
+    model.settle(to_images(pixels[:20_000]).to(where), given, quick=False)
+    model.eval()
