@@ -34,7 +34,8 @@ def test_mirroring_follows_the_set_unless_someone_chose():
         fed = augment.feed(settings, hint)(images, generator())
         mirrored = (fed == images.flip(-1)).flatten(1).all(1)
         same = (fed == images).flatten(1).all(1)
-        assert bool((mirrored | same).all()) and 60 < int(mirrored.sum()) < 140
+        assert bool((mirrored | same).all())
+        assert 60 < int(mirrored.sum()) < 140
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -43,15 +44,17 @@ def test_everything_on_stays_a_picture_and_a_seed_repeats_it(channels, size):
     images = pictures(16, size, channels)
     settings = Augmentation(flip="on", shift=10, rotation=20, zoom=20, colour=100)
     fed = augment.feed(settings, True)(images, generator())
-    assert fed.shape == images.shape and fed.dtype == images.dtype
-    assert float(fed.min()) >= -1.0001 and float(fed.max()) <= 1.0001
+    assert fed.shape == images.shape
+    assert fed.dtype == images.dtype
+    assert float(fed.min()) >= -1.0001
+    assert float(fed.max()) <= 1.0001
     assert torch.equal(fed, augment.feed(settings, True)(images, generator()))
 
 
 def test_a_shift_alone_moves_whole_pixels():
     images = to_images(np.random.default_rng(0).integers(0, 256, (16, 28, 28, 1), dtype=np.uint8))
     fed = to_pixels(augment.feed(Augmentation(shift=10), False)(images, generator()))
-    for before, after in zip(to_pixels(images), fed):
+    for before, after in zip(to_pixels(images), fed, strict=True):
         moves = [(dy, dx) for dy in range(-3, 4) for dx in range(-3, 4)]
         shifted = [np.roll(before, move, (0, 1))[4:-4, 4:-4] for move in moves]
         assert any(np.array_equal(after[4:-4, 4:-4], candidate) for candidate in shifted)
@@ -60,7 +63,8 @@ def test_a_shift_alone_moves_whole_pixels():
 def test_colour_keeps_black_and_white():
     images = torch.tensor([-1.0, 0.0, 1.0]).view(1, 1, 1, 3).expand(50, 1, 3, 3)
     fed = augment.feed(Augmentation(colour=100), False)(images, generator())
-    assert torch.equal(fed[..., 0], images[..., 0]) and torch.equal(fed[..., 2], images[..., 2])
+    assert torch.equal(fed[..., 0], images[..., 0])
+    assert torch.equal(fed[..., 2], images[..., 2])
     assert float(fed[..., 1].std()) > 0.1
 
 
@@ -80,7 +84,8 @@ def test_the_view_passes_gradients_and_gradients_of_gradients(channels):
     def cubed(given):
         return view(given, generator()).pow(3)
 
-    assert torch.autograd.gradcheck(cubed, images) and torch.autograd.gradgradcheck(cubed, images)
+    assert torch.autograd.gradcheck(cubed, images)
+    assert torch.autograd.gradgradcheck(cubed, images)
 
 
 def test_some_pictures_reach_the_critic_unchanged_and_most_do_not():
@@ -94,7 +99,8 @@ def test_the_view_is_right_in_distribution_for_translation():
     bright = torch.ones(4000, 1, 16, 16)
     view = augment.critic_view(Augmentation(), PictureFormat(16, 1), 100)(bright, generator())
     profile = (view[:, 0] != 0).float().mean(0)
-    assert torch.allclose(profile, profile.flip(0), atol=0.06) and torch.allclose(profile, profile.t(), atol=0.06)
+    assert torch.allclose(profile, profile.flip(0), atol=0.06)
+    assert torch.allclose(profile, profile.t(), atol=0.06)
 
 
 def test_what_is_shown_is_what_is_fed():
@@ -102,7 +108,9 @@ def test_what_is_shown_is_what_is_fed():
     pictures_of_mine = ImageSet(pixels, flip=True)
     plain = augment.seen(pictures_of_mine, Augmentation(flip="off"), 12, seed=3)
     learnt = {row.tobytes() for row in pictures_of_mine.training()[0]}
-    assert plain.shape == (12, 28, 28, 3) and all(picture.tobytes() in learnt for picture in plain)
+    assert plain.shape == (12, 28, 28, 3)
+    assert all(picture.tobytes() in learnt for picture in plain)
     mirrored = augment.seen(pictures_of_mine, Augmentation(), 12, seed=3)
-    either = [np.array_equal(a, b) or np.array_equal(a, b[:, ::-1]) for a, b in zip(mirrored, plain)]
-    assert all(either) and not np.array_equal(mirrored, plain)
+    either = [np.array_equal(a, b) or np.array_equal(a, b[:, ::-1]) for a, b in zip(mirrored, plain, strict=True)]
+    assert all(either)
+    assert not np.array_equal(mirrored, plain)

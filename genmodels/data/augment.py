@@ -18,7 +18,7 @@ from .imageset import ImageSet
 Augment = Callable[[Tensor, torch.Generator], Tensor]  # images [n, c, h, w] in [-1, 1] -> the same shape
 
 FEW = 2000  # under so many pictures a critic soon knows them all by heart
-SHARE = 0.8  # of pictures that get each change; Karras et al. 2020 (section 2.2): at 1 some changes leak, under 0.8 none
+SHARE = 0.8  # of pictures that get each change: under that, changes do not leak (Karras et al. 2020, section 2.2)
 CRITIC_SHIFT, CRITIC_CUT = 1 / 8, 1 / 2  # of the side; Zhao et al. 2020, appendix
 
 

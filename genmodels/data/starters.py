@@ -73,7 +73,7 @@ def open(name: str) -> ImageSet:
 
 
 def about(name: str) -> dict[str, Any]:
-    """What set.json says, without decoding a picture: title, count, size, channels, classes, counts, origin, licence."""
+    """What set.json says, no picture decoded: title, count, size, channels, classes, counts, origin, licence."""
     return dict(_about(name))
 
 
