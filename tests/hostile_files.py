@@ -72,7 +72,7 @@ def bad_files():
         "white.jpg": (encoded(Image.new("RGB", (80, 80), "white"), "JPEG"), "blank"),
         "copy.jpg": (encoded(picture(0), "JPEG", quality=92), "duplicate"),
         "same pixels.bmp": (encoded(picture(100), "BMP"), "duplicate"),
-        "smaller.jpg": (encoded(picture(1, 60, 54), "JPEG", quality=80), "near duplicate"),
+        "smaller.jpg": (encoded(picture(1, 60, 54), "JPEG", quality=80), "near"),
         "huge.png": (huge_png(), "huge"),
         "huge.gif": (b"GIF89a" + b"\xff\xff\xff\xff" + b"\0\0\0" + b"," + bytes(20), "huge"),
     }

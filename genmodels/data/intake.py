@@ -25,6 +25,21 @@ from .selection import Selection
 from .sources import Found, find
 
 MEMORY = 900_000_000  # bytes of its own that the child may hold, where the platform has such a limit
+REASONS = {  # why files are refused, counted: the reason of a Judged -> words; Finished has the numbers in its facts
+    "duplicate": "{n} copies",
+    "near": "{n} near copies",
+    "small": "{n} too small",
+    "blank": "{n} of one colour",
+    "empty": "{n} empty",
+    "truncated": "{n} cut off",
+    "unreadable": "{n} unreadable",
+    "huge": "{n} too large",
+    "locked": "{n} behind a password",
+    "nested": "{n} ZIPs inside of ZIPs",
+    "bomb": "{n} that unpack without end",
+    "unsafe": "{n} with unsafe names",
+    "decided": "{n} that you left out",
+}
 STARTING = 30.0  # seconds that a child may need until it holds the lock
 
 

@@ -19,7 +19,7 @@ from ..events import Event, Failed, Finished, Judged, Preview, Problem, Progress
 from .decode import Decoded, decode, measure
 from .duplicates import Duplicates
 from .imageset import ImageSet
-from .sources import MOST_FILES, Found, Refused
+from .sources import MOST_FILES, Found, Refused, let_go
 
 if TYPE_CHECKING:
     from .intake import Intake
@@ -66,6 +66,7 @@ class Selection:
             yield Failed(template="The set cannot be written: {error}.", facts={"error": error.strerror or str(error)})
         finally:  # also when the iterator is closed half way: no half set stays
             shutil.rmtree(self.part, ignore_errors=True)
+            let_go()
 
     def _judge_all(self, raw: Any, report: Any) -> Iterator[Event]:
         start = told = time.monotonic()
@@ -124,7 +125,7 @@ class Selection:
         if again is not None:
             other, exact = again
             template = "It is the same picture as {other}." if exact else "It is nearly the same picture as {other}."
-            raise Refused("duplicate" if exact else "near duplicate", template, soft=True, other=other)
+            raise Refused("duplicate" if exact else "near", template, soft=True, other=other)
 
     def _conclude(self) -> Iterator[Event]:
         kept, found = len(self.kept), len(self.found)
@@ -170,7 +171,7 @@ class Selection:
             _replace(self.part, self.into)
         template = (
             "Only {kept} of {found} pictures can be used, and a model needs at least {least}. Even from {least} it "
-            "only draws those again; some hundred give something new. Add pictures, or keep some that were refused."
+            "only draws those again; a few hundred give something new. Add pictures, or keep some that were refused."
         )
         return Failed(template=template, facts={"kept": kept, "found": found, "least": LEAST, **self.reasons})
 

@@ -129,7 +129,7 @@ def in_zip(path: pathlib.Path, top: str, shown: str) -> Iterator[Found]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError):
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, MemoryError):
         broken = Refused("unreadable", "The ZIP is damaged or incomplete. Make it again.")
         yield Found(shown, "", functools.partial(_refuse, broken))
         return
@@ -179,6 +179,11 @@ def _read_member(path: pathlib.Path, member: zipfile.ZipInfo, unpacked: int) -> 
             return file.read(MOST_BYTES)
     except Exception as error:  # packing methods raise what they like: zlib.error, LZMAError, RuntimeError, ...
         raise Refused("unreadable", "This part of the ZIP is damaged. Make the ZIP again.") from error
+
+
+def let_go() -> None:
+    """Close the archives that are still open from reading."""
+    _archive.cache_clear()
 
 
 @functools.lru_cache(maxsize=4)  # opening reads the whole list of members, so it is not done for each of them
