@@ -45,7 +45,7 @@ def train(images: ImageSet, family: str = "gan", size: str = "small", **choices:
     from .runs.order import build, plan_of, split
     from .trainer import train as train_model
 
-    options, plan = split(family, choices)
+    options, plan = split(choices)
     order = {"family": family, "size": size, "options": options, "plan": plan}
     yield from train_model(build(order, images.format), images, plan_of(order))
 

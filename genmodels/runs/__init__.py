@@ -193,7 +193,7 @@ def promised(order: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def promise(order: dict[str, Any]) -> dict[str, Any]:
-    """What an order will take on this machine: seconds, images, images_per_second, memory. Measured once, then known."""
+    """What an order will take on this machine: seconds, images, images_per_second, memory. Measured once."""
     from .promise import promise
 
     return promise(order)

@@ -51,6 +51,12 @@ def read_word(file: pathlib.Path) -> str:
         return ""
 
 
+def drop_torn_line(file: pathlib.Path) -> None:
+    """Cut a file of lines back to its last whole one."""
+    if file.exists() and not (text := file.read_bytes()).endswith(b"\n"):
+        os.truncate(file, text.rfind(b"\n") + 1)
+
+
 @contextlib.contextmanager
 def whole_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
     """A new folder that appears under its name only when all of it is on the disk; nothing is left of a failed one."""

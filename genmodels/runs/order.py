@@ -55,17 +55,18 @@ def _address(given: str, needed: str, names: tuple[str, ...]) -> str:
 def options_of(order: Order) -> Settings:
     """The family's options: those of the size, with what was changed."""
     preset = FAMILIES.sizes(order["family"])[order["size"]]
-    return _filled(type(preset), {**preset.model_dump(), **order["options"]})
+    return filled(type(preset), {**preset.model_dump(), **order["options"]})
 
 
 def plan_of(order: Order) -> Plan:
     """How long and how."""
     from ..trainer import Plan
 
-    return _filled(Plan, order["plan"])
+    return filled(Plan, order["plan"])
 
 
-def _filled(kind: type[Settings], values: dict[str, Any]) -> Any:
+def filled(kind: type[Settings], values: dict[str, Any]) -> Any:
+    """Settings from plain values; Trouble with a sentence where one is wrong."""
     try:
         return kind(**values)
     except pydantic.ValidationError as error:
@@ -73,7 +74,7 @@ def _filled(kind: type[Settings], values: dict[str, Any]) -> Any:
         raise Trouble(template, **facts) from error
 
 
-def split(family: str, choices: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def split(choices: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Choices by keyword, sorted into those about the model and those about the plan."""
     from ..trainer import Plan
 

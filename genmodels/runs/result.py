@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from .. import __version__, device, events
+from ..checkpoint import PUBLIC
 from ..data.imageset import ImageSet
 from ..images import to_images
 from . import files
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from ..models.base import GenerativeModel
 
 FRAMES, LINES = 60, 400  # of the time-lapse and of each kind in the history, at most
-PUBLIC = ("config.json", "model.safetensors", "samples.webp")
 
 
 def shelve(run: pathlib.Path, name: str, owner: str, fill: Callable[[pathlib.Path], None]) -> pathlib.Path:
@@ -38,12 +38,13 @@ def shelve(run: pathlib.Path, name: str, owner: str, fill: Callable[[pathlib.Pat
     return target
 
 
-def copy(point: pathlib.Path, name: str) -> Callable[[pathlib.Path], None]:
-    """Fills a folder with a save point's checkpoint under another name."""
+def copy(source: pathlib.Path, name: str) -> Callable[[pathlib.Path], None]:
+    """Fills a folder with the public files of a checkpoint or save point, under a name."""
 
     def fill(folder: pathlib.Path) -> None:
         for file in PUBLIC:
-            shutil.copyfile(point / file, folder / file)
+            if (source / file).exists():
+                shutil.copyfile(source / file, folder / file)
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         (folder / "config.json").write_text(
             json.dumps(config | {"name": name}, ensure_ascii=False, indent=1), encoding="utf-8"

@@ -63,7 +63,7 @@ class Worker:
         self._store: Points | None = None
         self._offset = 0
         files.sweep(run)
-        _drop_torn_line(run / "events.jsonl")
+        files.drop_torn_line(run / "events.jsonl")
         self.events = open(run / "events.jsonl", "ab", buffering=0)  # noqa: SIM115 (`close` does it)
 
     def close(self) -> None:
@@ -276,14 +276,6 @@ def _take_weights(model: GenerativeModel, point: Point) -> None:
     from ..checkpoint import Checkpoint
 
     model.load_state_dict(Checkpoint.open(point.folder).load().state_dict())
-
-
-def _drop_torn_line(file: pathlib.Path) -> None:
-    if file.exists():
-        whole = file.read_bytes()
-        if not whole.endswith(b"\n"):
-            with open(file, "r+b") as stream:
-                stream.truncate(whole.rfind(b"\n") + 1)
 
 
 @contextlib.contextmanager
