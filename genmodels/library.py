@@ -18,23 +18,14 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from .checkpoint import Checkpoint
+from .checkpoint import PUBLIC, Checkpoint
 from .events import Trouble
 from .images import PictureFormat
 
-PUBLIC = (
-    "config.json",
-    "model.safetensors",
-    "README.md",
-    "samples.webp",
-    "history.jsonl",
-    "evaluation.json",
-    "timelapse.webp",
-    "LICENSE",
-)
 NEEDED = ("config.json", "model.safetensors", "samples.webp")
 LARGEST, SHEET_SIDE = 200 << 20, 4096  # bytes of all files of an uploaded model; pixels a side of its sheet
-KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+KEY = re.compile(r"(own/)?([a-z0-9][a-z0-9-]{0,80})")
+OWN = "own/"  # before the folder's name in the key of a model that somebody made here
 OWNER = "owner"  # a private file beside the public ones: whose model it is
 
 
@@ -42,7 +33,7 @@ OWNER = "owner"  # a private file beside the public ones: whose model it is
 class Shelved:
     """What a screen needs to know of a model."""
 
-    key: str  # the folder's name, for addressing it
+    key: str  # the folder's name, for addressing it; "own/" before it where it does not ship
     name: str  # what people call it
     family: str
     size: str
@@ -70,11 +61,10 @@ class Library:
 
     def folder(self, owner: str, key: str) -> pathlib.Path:
         """Where a model lies that this owner may use; Trouble for any other."""
-        if isinstance(key, str) and KEY.fullmatch(key):
-            if (self.local / key / "config.json").exists() and _owner(self.local / key) == owner:
-                return self.local / key
-            if key != self.local.name and (self.shipped / key / "config.json").exists():
-                return self.shipped / key
+        if known := KEY.fullmatch(str(key)):
+            folder = (self.local if known[1] else self.shipped) / known[2]
+            if (folder / "config.json").exists() and (not known[1] or _owner(folder) == owner):
+                return folder
         raise Trouble("This model is not here any more. Choose another one.")
 
     def find(self, owner: str, key: str) -> Shelved:
@@ -118,16 +108,6 @@ class Library:
             found.wall_pixels()
             return self._shelve(folder, owner, found.name)
 
-    def adopt(self, owner: str, source: pathlib.Path, name: str) -> str:
-        """Copy a finished checkpoint folder onto the shelf."""
-        with self._incoming() as folder:
-            for file in PUBLIC:
-                if (source / file).exists():
-                    shutil.copyfile(source / file, folder / file)
-            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            _replace(folder / "config.json", json.dumps(config | {"name": clean_name(name)}, ensure_ascii=False, indent=1))
-            return self._shelve(folder, owner, name)
-
     @contextlib.contextmanager
     def _incoming(self) -> Iterator[pathlib.Path]:
         self.local.mkdir(parents=True, exist_ok=True)
@@ -142,7 +122,7 @@ class Library:
         folder.chmod(0o755)
         key = f"{slug(name)[:48]}-{secrets.token_hex(3)}"
         folder.rename(self.local / key)
-        return key
+        return OWN + key
 
     def _own(self, owner: str, key: str) -> pathlib.Path:
         folder = self.folder(owner, key)
@@ -156,7 +136,7 @@ class Library:
             if stamp not in self._cards:
                 found = Checkpoint.open(folder)
                 self._cards[stamp] = Shelved(
-                    key=folder.name,
+                    key=folder.name if ours else OWN + folder.name,
                     name=found.name,
                     family=found.family,
                     size=found.size,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import pathlib
@@ -10,16 +11,33 @@ import secrets
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 
 from . import home
+from .data import starters
 from .events import Trouble
-from .library import Library, Shelved
+from .library import OWN, Library, Shelved
+from .runs import Look, Run, promise, promised
+from .sets import Cleaning, PictureSet, Sets
 from .walls import Ask, Made, Wall, Walls
 
 SHIPPED = pathlib.Path(__file__).resolve().parents[1] / "checkpoints"
 TOKEN = re.compile(r"[0-9a-f]{32}")
 NOBODY = "nobody"  # owns nothing: who has no token yet sees what ships
 PARCEL_SECONDS = 600  # what was packed for a download is kept so long; gradio has its own copy
+
+
+@dataclasses.dataclass(frozen=True)
+class Watched:
+    """A run as it is, and the moment of it that is looked at."""
+
+    look: Look
+    at: int  # index of the preview shown; the last one follows the run
+    sheet: bytes  # that preview, WebP; b"" before there is one
+    model: str  # key of the finished model, "" until there is one
 
 
 class Studio:
@@ -30,6 +48,8 @@ class Studio:
         self.shared = on_a_host if shared is None else shared
         self.library = Library(SHIPPED, home() / "models")
         self.walls = Walls(self.library)
+        self.pictures = Sets(home() / "sets")
+        self.trainings = home() / "runs"
         self.parcels = pathlib.Path(tempfile.mkdtemp(prefix="genmodels-"))
 
     # ---- who
@@ -98,7 +118,134 @@ class Studio:
         """A wall as a ZIP to take away."""
         return self.walls.bundle(self._reader(visitor), ask, self._parcel())
 
+    # ---- sets
+
+    def sets(self, visitor: str | None) -> list[PictureSet]:
+        """What a visitor can learn from: the sets that ship, then their own, newest first."""
+        return self.pictures.all(self._reader(visitor))
+
+    def take(self, visitor: str, files: Sequence[str], name: str, settings: dict[str, Any]) -> str:
+        """Look through uploaded files and ZIPs and make a set of them, in the background; returns its key."""
+        return self.pictures.take(self._owner(visitor), files, name, settings)
+
+    def cleaning(self, visitor: str, key: str) -> Cleaning | None:
+        """Where looking through a set stands; None for a set that ships."""
+        if key in starters.NAMES:
+            return None
+        return self.pictures.cleaning(self._owner(visitor), key)
+
+    def decide(self, visitor: str, key: str, names: dict[str, bool]) -> None:
+        """Keep (True) or leave out pictures against what cleaning said."""
+        self.pictures.decide(self._owner(visitor), key, names)
+
+    def drop_set(self, visitor: str, key: str) -> None:
+        """Remove an uploaded set for good."""
+        self.pictures.delete(self._owner(visitor), key)
+
+    def add_picture(self, visitor: str, picture: str, label: str) -> int:
+        """Put a drawing or a photograph (a data-URI) on the pile; returns how many lie there."""
+        return self.pictures.add(self._owner(visitor), picture, label)
+
+    def take_pile(self, visitor: str, name: str, settings: dict[str, Any]) -> str:
+        """Make a set of what was drawn and photographed; returns its key."""
+        return self.pictures.take_pile(self._owner(visitor), name, settings)
+
+    def seen(self, visitor: str, key: str, count: int, augmentation: dict[str, Any]) -> np.ndarray:
+        """What the model will see of a set, through the code that feeds it: uint8 [count, h, w, c]."""
+        return self.pictures.seen(self._reader(visitor), key, count, augmentation)
+
+    # ---- runs
+
+    def promised(self, visitor: str, order: dict[str, Any]) -> dict[str, Any] | None:
+        """What an order like this was measured to take, at once; None where nobody measured."""
+        return promised(self._addressed(visitor, order))
+
+    def promise(self, visitor: str, order: dict[str, Any]) -> dict[str, Any]:
+        """Measure what an order takes on this machine: some seconds, remembered."""
+        return promise(self._addressed(visitor, order))
+
+    def like(self, order: dict[str, Any]) -> Shelved | None:
+        """A model that ships, of the same family, and of the same set where there is one."""
+        ours = [model for model in self.library.models(NOBODY) if model.family == order["family"]]
+        title = next((each.title for each in self.pictures.all(NOBODY) if each.key == order["set"]), "")
+        same = [model for model in ours if model.trained.get("set") in (order["set"], title)]
+        return (same or ours or [None])[0]
+
+    def start(self, visitor: str, order: dict[str, Any], name: str) -> str:
+        """Begin a run; returns its key. `set` and `start_from` are keys of the visitor's own or shipped ones."""
+        owner, addressed = self._owner(visitor), self._addressed(visitor, order)
+        name = name or f"{self.pictures.find(owner, order['set']).title} {order['family'].upper()}"
+        run = Run.create(self.trainings, addressed, owner, name)
+        run.start()
+        return run.folder.name
+
+    def runs(self, visitor: str) -> list[Look]:
+        """A visitor's runs, newest first."""
+        return [run.look() for run in Run.all(self.trainings, self._reader(visitor))]
+
+    def watch(self, visitor: str, key: str, at: int | None = None) -> Watched:
+        """A run and one moment of it; the newest where none is given."""
+        look = self._run(visitor, key).look()
+        last = len(look.previews) - 1
+        at = last if at is None else min(max(0, at), last)
+        file = look.previews[at].file if last >= 0 else None
+        model = OWN + look.result.name if look.result else ""
+        return Watched(look, at, file.read_bytes() if file and file.exists() else b"", model)
+
+    def again(self, visitor: str, key: str) -> Watched | None:
+        """The run that a page was watching, else one that is at work, else none: for a page that comes back."""
+        looks = self.runs(visitor)
+        look = next((each for each in looks if each.key == key), next((each for each in looks if each.alive), None))
+        return self.watch(visitor, look.key) if look else None
+
+    def tell(self, visitor: str, key: str, wish: str) -> None:
+        """What a button asks of a run: pause, resume, stop, delete."""
+        if wish not in ("pause", "resume", "stop", "delete"):
+            raise Trouble("There is no such wish.")
+        getattr(self._run(visitor, key), wish)()
+
+    def repair(self, visitor: str, key: str) -> None:
+        """Do what the doctor's newest note offers."""
+        run = self._run(visitor, key)
+        if problem := next((each for each in reversed(run.look().problems) if each.repair), None):
+            run.repair(problem.repair)
+
+    def undo(self, visitor: str, key: str) -> None:
+        """Take the newest repair or way back away again: go on from where the run was before it."""
+        run = self._run(visitor, key)
+        look = run.look()
+        before = [point for point in look.points if look.segments and point.segment < look.segments[-1].number]
+        if not before:
+            raise Trouble("There is nothing to go back to.")
+        run.go_back(before[-1].name)
+
+    def go_back(self, visitor: str, key: str, point: str) -> None:
+        """Go on from an earlier point."""
+        self._run(visitor, key).go_back(point)
+
+    def keep(self, visitor: str, key: str, at: int) -> str:
+        """Make a model of the saved moment nearest to a preview; returns the model's key."""
+        run = self._run(visitor, key)
+        look = run.look()
+        if not look.points or not look.previews:
+            raise Trouble("Nothing is saved yet. Wait a few seconds.")
+        shown = look.previews[min(max(0, at), len(look.previews) - 1)].images
+        point = min(look.points, key=lambda point: abs(point.images - shown))
+        return OWN + run.keep(point.name).name
+
     # ---- inside
+
+    def _run(self, visitor: str, key: str) -> Run:
+        return Run.find(self.trainings, key, self._owner(visitor))
+
+    def _addressed(self, visitor: str, order: dict[str, Any]) -> dict[str, Any]:
+        """The order with folders where the screen has keys; nobody trains from what is another's."""
+        owner = self._reader(visitor)
+        if not order.get("set"):
+            raise Trouble("Choose pictures to learn from first.")
+        base = order.get("start_from")
+        folder = str(self.library.folder(owner, base)) if base else ""
+        return {**order, "set": self.pictures.address(owner, order["set"]), "start_from": folder}
 
     def _parcel(self) -> pathlib.Path:
         """A fresh folder for something to download; old ones go."""

@@ -19,7 +19,9 @@ from .images import grid, png
 from .library import Library, Shelved, slug
 from .sampler import Sampler
 
-COUNTS = (16, 36, 64, 100)
+COUNTS = (16, 36, 64, 100)  # about so many pictures; a wall of classes has whole rows
+MOST = 120
+IN_COLUMNS = 12  # up to so many classes stand in columns
 LARGEST_SEED = 2**31 - 1
 STORED = 1.0  # the diversity that the pictures in a checkpoint were drawn with
 
@@ -43,8 +45,8 @@ class Ask:
             object.__setattr__(self, name, value)
         if not 0 <= self.seed <= LARGEST_SEED:
             raise Trouble("A seed is a whole number from 0 to {most}.", most=LARGEST_SEED)
-        if not 1 <= self.count <= max(COUNTS):
-            raise Trouble("At most {most} pictures at a time.", most=max(COUNTS))
+        if not 1 <= self.count <= MOST:
+            raise Trouble("At most {most} pictures at a time.", most=MOST)
         if not 0 <= self.diversity <= 2:
             raise Trouble("Diversity goes from 0 to 2.")
 
@@ -57,6 +59,7 @@ class Wall:
     ask: Ask
     pixels: np.ndarray  # uint8 [n, h, w, c]
     labels: list[int] | None  # the class of each picture
+    columns: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,21 +91,23 @@ class Walls:
         found = Checkpoint.open(self.library.folder(owner, key))
         pixels, labels = found.wall_pixels()[:count], found.wall.get("labels")
         ask = Ask(key, int(found.wall["seed"]), len(pixels))
-        return Wall(self.library.find(owner, key), ask, pixels, list(labels)[: len(pixels)] if labels else None)
+        model = self.library.find(owner, key)
+        labels = list(labels)[: len(pixels)] if labels else None
+        return Wall(model, ask, pixels, labels, columns_of(len(model.picture.classes), len(pixels)))
 
     def draw(self, owner: str, ask: Ask, view: str = "") -> Wall | None:
         """A wall of pictures; None when the same `view` (a page) asked for another one meanwhile."""
         model = self.library.find(owner, ask.key)
         labels = _labels(model, ask)
         pixels = self._pixels(owner, ask, range(ask.count), labels, view)
-        return None if pixels is None else Wall(model, ask, pixels, labels)
+        return None if pixels is None else Wall(model, ask, pixels, labels, columns_of(len(model.picture.classes), ask.count))
 
     def picture(self, owner: str, ask: Ask, index: int, label: int | None) -> Made:
         """One picture of a wall, with its recipe."""
         model = self.library.find(owner, ask.key)
         classes = len(model.picture.classes)
         label = (label or 0) if classes else None
-        if not 0 <= index < max(COUNTS) or (classes and not 0 <= label < classes):
+        if not 0 <= index < MOST or (classes and not 0 <= label < classes):
             raise Trouble("There is no such picture.")
         pixels = self._pixels(owner, ask, [index], [label] if classes else None)
         return self._made(model, ask, pixels[0], index, label)
@@ -120,7 +125,7 @@ class Walls:
             for index, pixels in enumerate(wall.pixels):
                 text = {"recipe": self.made(wall, index).text}
                 packed.writestr(f"{target.stem}/{index + 1:03}.png", png(pixels, text))
-            sheet = grid(wall.pixels, math.ceil(math.sqrt(len(wall.pixels))))
+            sheet = grid(wall.pixels, wall.columns)
             packed.writestr(f"{target.stem}/all.png", png(sheet.repeat(4, axis=0).repeat(4, axis=1)))
         return target
 
@@ -158,4 +163,19 @@ def _labels(model: Shelved, ask: Ask) -> list[int] | None:
         return None
     if ask.what is not None and not 0 <= ask.what < classes:
         raise Trouble("This model cannot make that.")
-    return [index % classes if ask.what is None else ask.what for index in range(ask.count)]
+    each = 1 if classes <= IN_COLUMNS else 2  # of many classes, two pictures each, side by side
+    return [index // each % classes if ask.what is None else ask.what for index in range(ask.count)]
+
+
+def columns_of(classes: int, count: int) -> int:
+    """How a wall hangs: a column for each class where that looks well, else a square."""
+    if 4 < classes <= IN_COLUMNS:
+        return classes if classes > 6 else 2 * classes
+    return math.ceil(math.sqrt(count)) or 1
+
+
+def counts_of(classes: int) -> list[int]:
+    """How many pictures can be asked for: whole rows."""
+    if 4 < classes <= IN_COLUMNS:
+        return [classes * max(1, round(count / classes)) for count in COUNTS]
+    return list(COUNTS)

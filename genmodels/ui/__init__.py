@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from . import create_tab, views
+from . import create_tab, train_tab, views
 from .page import QUIET, Page, pane
 from .words import say
 
@@ -26,5 +26,10 @@ def build(studio: Studio) -> gr.Blocks:
             page = Page(studio, visitor, rooms)
             with gr.Tab(say("Create"), id="create", elem_id="create"):
                 create = create_tab.build(page)
-        screens.load(studio.greet, visitor, visitor, **QUIET).then(create.refresh, [visitor, create.model], create.cards, **QUIET)
+            with gr.Tab(say("Train"), id="train", elem_id="train") as room:
+                train = train_tab.build(page, create)
+        greeted = screens.load(studio.greet, visitor, visitor, **QUIET)
+        greeted.then(create.refresh, [visitor, create.model], create.cards, **QUIET)
+        train.wake(room)
+        greeted.then(train.attach, train.attached, train.found, **QUIET)
     return screens

@@ -8,10 +8,11 @@ from typing import Any
 import gradio as gr
 
 from ..events import Trouble
+from ..library import Shelved
 from ..studio import Studio
-from ..walls import COUNTS, LARGEST_SEED, STORED, Ask, Wall
+from ..walls import LARGEST_SEED, STORED, Ask, Wall, counts_of
 from . import views
-from .page import LIVE, Page, pane, told
+from .page import LIVE, Page, download, pane, told
 from .words import say
 
 ALL = -1  # every class in turn
@@ -30,6 +31,7 @@ class Create:
         with gr.Row(elem_classes="room"):
             with gr.Column(scale=11, min_width=320, elem_id="wall_side"):
                 self.wall = pane(_wall(wall, 0), "wall")
+                self.about = pane(views.model_facts(first) if first else "", "about_model")
             with gr.Column(scale=7, min_width=300, elem_classes=["desk"], elem_id="create_side"):
                 self.shuffle = gr.Button(say("Shuffle"), variant="primary", size="lg", elem_id="shuffle")
                 self.diversity = gr.Slider(
@@ -52,13 +54,16 @@ class Create:
                         elem_id="seed",
                         min_width=120,
                     )
-                self.count = gr.Radio(list(COUNTS), value=64, label=say("How many"), elem_id="count")
+                self.count = gr.Radio(
+                    **_counts(first, wall), label=say("How many"), elem_id="count", elem_classes=["short"]
+                )
                 self.picked = pane(_picked(studio, wall, 0), "picked")
-                with gr.Row():
-                    self.save_all = gr.Button(say("Save all as ZIP"), size="sm", elem_id="save_all")
-                    self.parcel = gr.DownloadButton("ZIP", visible="hidden", elem_id="parcel_pictures")
+                self.save_all = gr.Button(say("Save all as ZIP"), elem_id="save_all")
         self.asked = [page.visitor, self.model, self.seed, self.count, self.what, self.diversity]
-        self.outputs = [self.model, self.index, self.cards, self.wall, self.picked, self.what, self.seed, self.diversity]
+        self.outputs = [
+            *(self.model, self.index, self.cards, self.wall, self.about, self.picked),
+            *(self.what, self.count, self.seed, self.diversity),
+        ]
         self._wire(studio)
 
     def _wire(self, studio: Studio) -> None:
@@ -81,38 +86,37 @@ class Create:
             return index, views.picked(studio.picture(visitor, _ask(*rest), index, label))
 
         @told
-        def choose(visitor: str, count: int, event: gr.EventData) -> tuple:
-            return self.open_model(visitor, event.model, count)
+        def choose(visitor: str, event: gr.EventData) -> tuple:
+            return self.open_model(visitor, event.model)
 
         @told
         def bundle(visitor: str, *rest: Any) -> Any:
-            return gr.DownloadButton(value=str(studio.bundle(visitor, _ask(*rest))))
+            return studio.bundle(visitor, _ask(*rest))
 
         asked = [*self.asked, self.index]
         self.shuffle.click(shuffle, asked, [self.seed, *shown], **LIVE)
         for control in (self.diversity, self.what, self.seed, self.count):
             control.input(draw, asked, shown, **LIVE)
         self.wall.pick(pick, self.asked, [self.index, self.picked], **LIVE)
-        self.cards.pick(choose, [self.page.visitor, self.count], self.outputs, **LIVE)
-        self.save_all.click(bundle, self.asked, self.parcel, show_progress="minimal", api_visibility="private").success(
-            None, js="() => document.querySelector('#parcel_pictures').click()"
-        )
+        self.cards.pick(choose, self.page.visitor, self.outputs, **LIVE)
+        download(self.save_all, bundle, self.asked)
 
-    def open_model(self, visitor: str | None, key: str, count: int = 64) -> tuple:
+    def open_model(self, visitor: str | None, key: str) -> tuple:
         """What `outputs` show when this model is chosen: its own wall, from the start."""
         studio = self.page.studio
         model = studio.model(visitor, key)
         if model is None:
-            return "", 0, "", _wall(None, 0), "", gr.skip(), gr.skip(), gr.skip()
-        stored = studio.stored(visitor, model.key, count)
-        wall = stored if count == len(stored.pixels) else studio.draw(visitor, Ask(model.key, stored.ask.seed, count))
+            return "", 0, "", _wall(None, 0), "", "", *[gr.skip()] * 4
+        wall = studio.stored(visitor, model.key)
         return (
             model.key,
             0,
             views.model_cards(studio.models(visitor), model.key),
             _wall(wall, 0),
-            _picked(studio, wall, 0, visitor),
+            views.model_facts(model),
+            _picked(studio, wall, 0),
             gr.Dropdown(_kinds(model), value=ALL, interactive=bool(model.picture.classes)),
+            gr.Radio(**_counts(model, wall)),
             wall.ask.seed,
             STORED,
         )
@@ -134,20 +138,25 @@ def _drawn(studio: Studio, asked: tuple, index: int, request: gr.Request) -> tup
     if wall is None:  # this page has asked for something newer
         return gr.skip(), gr.skip()
     index = min(index, len(wall.pixels) - 1)
-    return _wall(wall, index), _picked(studio, wall, index, visitor)
+    return _wall(wall, index), _picked(studio, wall, index)
 
 
 def _wall(wall: Wall | None, index: int) -> str:
     if wall is None:
         return views.empty_wall(say("There is no model yet. Train one, and its pictures hang here."))
-    return views.wall(wall.pixels, wall.model.picture.classes, wall.labels, index)
+    return views.wall(wall.pixels, wall.columns, wall.model.picture.classes, wall.labels, index)
 
 
-def _picked(studio: Studio, wall: Wall | None, index: int, visitor: str | None = None) -> str:
+def _picked(studio: Studio, wall: Wall | None, index: int) -> str:
     return views.picked(studio.walls.made(wall, index)) if wall else ""
 
 
-def _kinds(model) -> list[tuple[str, int]]:
+def _counts(model: Shelved | None, wall: Wall | None) -> dict[str, Any]:
+    counts = counts_of(len(model.picture.classes) if model else 0)
+    return {"choices": counts, "value": wall.ask.count if wall and wall.ask.count in counts else counts[2]}
+
+
+def _kinds(model: Shelved | None) -> list[tuple[str, int]]:
     classes = model.picture.classes if model else ()
     return [(say("Everything"), ALL), *((name, index) for index, name in enumerate(classes))]
 

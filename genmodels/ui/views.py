@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -63,13 +62,13 @@ def strip(pixels: np.ndarray, columns: int = 8) -> str:
 
 def wall(
     pixels: np.ndarray,
+    columns: int,
     names: Sequence[str] = (),
     labels: Sequence[int] | None = None,
     chosen: int | None = None,
     language: str = "en",
 ) -> str:
-    """A square of pictures, each a button. `names` are the classes and `labels` each picture's class."""
-    columns = math.ceil(math.sqrt(len(pixels))) or 1
+    """Pictures in columns, each a button. `names` are the classes and `labels` each picture's class."""
     tiles = []
     for index, picture in enumerate(pixels):
         label = None if labels is None else int(labels[index])
@@ -91,11 +90,12 @@ def empty_wall(sentence: str) -> str:
     return f'<div class="wall wall-empty"><p>{safe(sentence)}</p></div>'
 
 
-def live_wall(pixels: np.ndarray, spoken: str) -> str:
-    """A wall that is only looked at: one picture, redrawn often."""
-    columns = math.ceil(math.sqrt(len(pixels))) or 1
-    uri = webp_uri(grid(pixels, columns))
-    return f'<div class="live-wall"><img src="{uri}" alt="{safe(spoken)}"></div>'
+def live(uri: str, spoken: str) -> str:
+    """A wall that is only looked at: one picture, redrawn often, and what it is."""
+    return (
+        f'<figure class="live-wall"><img src="{uri}" alt="{safe(spoken)}">'
+        f'<figcaption>{safe(spoken)}</figcaption></figure>'
+    )
 
 
 def model_cards(models: Sequence, chosen: str, language: str = "en") -> str:
@@ -149,6 +149,12 @@ def model_facts(model, language: str = "en") -> str:
     rows.append((say("On the disk", language), size(model.bytes, language)))
     facts = "".join(f"<dt>{safe(key)}</dt><dd>{safe(value)}</dd>" for key, value in rows)
     return f'<dl class="recipe">{facts}</dl>'
+
+
+def kind(caption: str, language: str = "en") -> str:
+    """A family's caption as a choice: its name, and the sentence on a line of its own."""
+    name, _, sentence = say(caption, language).partition(": " if language == "en" else "：")
+    return f"{name}\n{sentence[:1].upper()}{sentence[1:]}"
 
 
 def note(sentence: str, kind: str = "plain") -> str:

@@ -1,0 +1,129 @@
+"""Train, step 1: the pictures. Sets that ship, one's own files, a drawing pad, a camera."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import gradio as gr
+
+from ..data.intake import Intake
+from ..data.selection import LEAST
+from ..sets import Cleaning
+from . import forms, gather_views, train_views, views
+from .page import LIVE, QUIET, Page, pane, told
+from .words import say
+
+GATHER = pathlib.Path(__file__).with_name("gather.js").read_text(encoding="utf-8")
+FIRST = "digits"  # chosen from the start, so that Start works at once
+SEEN = 24  # pictures of "what the model will see"
+POLL = 0.7  # seconds
+
+
+class PicturesStep:
+    """The components of the step; `chosen` holds the key of the set to learn from."""
+
+    def __init__(self, page: Page) -> None:
+        studio, self.page = page.studio, page
+        self.chosen, self.taking, self.settings = gr.State(FIRST), gr.State(""), gr.State({})
+        self.heading = pane(views.heading(1, say("Pictures"), "done"))
+        self.cards = pane(train_views.sets(studio.sets(None), FIRST), "sets")
+        with gr.Accordion(say("Use your own pictures"), open=False, elem_id="own_pictures", elem_classes=["drawer"]):
+            with gr.Tabs():
+                with gr.Tab(say("Files")):
+                    self.files = gr.File(
+                        file_count="multiple",
+                        file_types=["image", ".zip"],
+                        label=say("Pictures, or a ZIP whose folders say what is what"),
+                        elem_id="files",
+                        height=150,
+                    )
+                    self.look = gr.Button(say("Look through them"), variant="primary", elem_id="look_through")
+                with gr.Tab(say("Draw")):
+                    self.pad = self._gather(gather_views.pad(), "pad")
+                with gr.Tab(say("Camera")):
+                    self.camera = self._gather(gather_views.camera(), "camera")
+            with gr.Column(visible=False) as self.piled:
+                self.pile = pane()
+                self.make = gr.Button(say("Make a set of them"), variant="primary", elem_id="make_set")
+            with gr.Row():
+                self.name = gr.Textbox(label=say("Name of the set"), placeholder=say("My pictures"), max_lines=1, elem_id="set_name", min_width=130)
+                self.label = gr.Textbox(label=say("What is drawn"), placeholder=say("nothing special"), max_lines=1, elem_id="label", min_width=130)
+            forms.form(forms.fields(Intake, expert=False), {}, "intake", self.settings)
+        self.report = pane("", "report")
+        self.seen = pane("", "seen")
+        self.timer = gr.Timer(POLL, active=False)
+        self._wire()
+
+    def _gather(self, value: str, elem_id: str) -> gr.HTML:
+        return gr.HTML(value, js_on_load=GATHER, apply_default_css=False, elem_id=elem_id)
+
+    def _wire(self) -> None:
+        studio, visitor = self.page.studio, self.page.visitor
+
+        @told
+        def choose(token: str, event: gr.EventData) -> tuple:
+            return event.set, _report(studio.cleaning(token, event.set))
+
+        @told
+        def see(token: str, key: str) -> str:
+            return train_views.seen(studio.seen(token, key, SEEN, {}))
+
+        @told
+        def take(token: str, files: list[str] | None, name: str, settings: dict[str, Any]) -> tuple:
+            key = studio.take(token, files or [], name.strip(), settings.get("intake", {}))
+            return key, _report(studio.cleaning(token, key)), gr.Timer(active=True), None
+
+        @told
+        def add(token: str, label: str, event: gr.EventData) -> tuple:
+            return gr.Column(visible=True), gather_views.pile(studio.add_picture(token, event.data, label), LEAST)
+
+        @told
+        def make(token: str, name: str, settings: dict[str, Any]) -> tuple:
+            key = studio.take_pile(token, name, settings.get("intake", {}))
+            return key, _report(studio.cleaning(token, key)), gr.Timer(active=True), gr.Column(visible=False)
+
+        @told
+        def tick(token: str, key: str, chosen: str) -> tuple:
+            report = studio.cleaning(token, key)
+            if report.alive:
+                return _report(report), gr.skip(), gr.skip(), gr.skip()
+            ready = key if report.end.kind == "finished" else chosen
+            return _report(report), gr.Timer(active=False), train_views.sets(studio.sets(token), ready), ready
+
+        @told
+        def decide(token: str, event: gr.EventData) -> tuple:
+            studio.decide(token, event.set, {event.name: event.pick == "keep"})
+            return event.set, gr.Timer(active=True)
+
+        self.cards.pick(choose, visitor, [self.chosen, self.report], **LIVE)
+        self.see, self.asked = see, [visitor, self.chosen]
+        self.chosen.change(see, self.asked, self.seen, trigger_mode="always_last", **QUIET)
+        taken = [self.taking, self.report, self.timer]
+        self.look.click(take, [visitor, self.files, self.name, self.settings], [*taken, self.files], **QUIET)
+        for source in (self.pad, self.camera):
+            source.picture(
+                add,
+                [visitor, self.label],
+                [self.piled, self.pile],
+                queue=False,
+                trigger_mode="multiple",
+                **QUIET,
+            )
+        self.make.click(make, [visitor, self.name, self.settings], [*taken, self.piled], **QUIET)
+        self.timer.tick(
+            tick,
+            [visitor, self.taking, self.chosen],
+            [self.report, self.timer, self.cards, self.chosen],
+            queue=False,
+            **QUIET,
+        )
+        self.report.pick(decide, visitor, [self.taking, self.timer], **LIVE)
+
+    def refresh(self, token: str, chosen: str) -> str:
+        """The cards for this visitor."""
+        return train_views.sets(self.page.studio.sets(token), chosen)
+
+
+def _report(report: Cleaning | None) -> str:
+    return train_views.cleaning(report) if report else ""

@@ -1,0 +1,264 @@
+"""Plain data of the Train room -> what is seen: sets, cleaning reports, promises, a run as it goes (pure functions)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..events import Judged
+from ..images import grid
+from ..runs import Look
+from ..sets import Cleaning, PictureSet, counted
+from .views import live, note, png_uri, safe, sheet_uri, strip, webp_uri
+from .words import number, say, seconds, size
+
+SHOWN = 60  # pictures of each kind in a cleaning report
+CURVES = {  # what the numbers of a run are called, and which stand on one chart
+    "critic": "Critic's loss",
+    "generator": "Generator's loss",
+    "rebuilding": "Error of rebuilding",
+    "squeezing": "Cost of the code",
+    "critic right": "How often the critic is right",
+    "critic sure": "How sure the critic is",
+    "variety": "Variety, of the real pictures'",
+}
+SHARES = ("critic right", "critic sure", "variety")  # curves between 0 and 1, shown in percent
+REASONS = {
+    "duplicate": "{n} copies",
+    "near duplicate": "{n} near copies",
+    "unreadable": "{n} unreadable",
+    "small": "{n} too small",
+    "blank": "{n} all one colour",
+    "decided": "{n} left out by you",
+}
+OTHER_REASON = "{n} for another reason"
+REPAIRS = {
+    "collapse": "Repair: back to the last varied moment",
+    "critic": "Repair: slow the critic down",
+}
+GOING = ("starting", "running", "pausing", "stopping")
+
+
+# ---- pictures to learn from
+
+
+def sets(all_sets: Sequence[PictureSet], chosen: str, language: str = "en") -> str:
+    """Every set as a card with its pictures on it."""
+    cards = "".join(_set_card(each, each.key == chosen, language) for each in all_sets)
+    return f'<div class="sets" role="group" data-choose aria-label="{safe(say("Picture sets", language))}">{cards}</div>'
+
+
+def _set_card(each: PictureSet, chosen: bool, language: str) -> str:
+    facts = [say("{n} pictures", language, n=number(each.count))]
+    if each.classes:
+        facts.append(say("{n} kinds", language, n=len(each.classes)))
+    told = " ".join(f"<span>{safe(fact)}</span>" for fact in facts)
+    hint = f"{each.origin} · {each.licence}" if each.licence else each.origin
+    return (
+        f'<button type="button" class="card set" data-pick="set" data-set="{safe(each.key)}" '
+        f'aria-pressed="{str(chosen).lower()}" title="{safe(hint)}">'
+        f'<span class="sheet-frame"><img class="sheet" src="{sheet_uri(each.sheet)}" alt=""></span>'
+        f'<span class="card-name">{safe(say(each.title, language))}</span>'
+        f'<span class="card-about">{told}</span></button>'
+    )
+
+
+def seen(pixels: np.ndarray, language: str = "en") -> str:
+    """What the model will see, exactly."""
+    return (
+        f'<figure class="seen"><img src="{webp_uri(grid(pixels, 12))}" alt="">'
+        f"<figcaption>{safe(say('This is what the model will see.', language))}</figcaption></figure>"
+    )
+
+
+def cleaning(report: Cleaning, language: str = "en") -> str:
+    """How looking through uploaded pictures stands, or what came of it, each decision with its button."""
+    if report.alive:
+        share = report.progress.fraction if report.progress else 0.0
+        left = report.progress.remaining if report.progress else None
+        spoken = say("Looking through your pictures: {n} kept so far", language, n=len(report.kept))
+        moving = f'<img class="seen-now" src="{sheet_uri(report.preview)}" alt="">' if report.preview else ""
+        return f'<div class="report">{bar(share, spoken, _left(left, language))}{moving}</div>'
+    end = report.end
+    kind = "good" if end.kind == "finished" else "warn"
+    spoken = say(end.template, language, **end.facts)
+    reasons = [
+        say(REASONS.get(reason, OTHER_REASON), language, n=count) for reason, count in counted(report.refused).items()
+    ]
+    told = f"{spoken} {'; '.join(reasons)}." if reasons else spoken
+    notes = "".join(note(say(each.template, language, **each.facts), "warn") for each in report.notes)
+    return f'<div class="report">{note(told, kind)}{notes}{_refused(report, language)}{_kept(report, language)}</div>'
+
+
+def _refused(report: Cleaning, language: str) -> str:
+    if not report.refused:
+        return ""
+    rows = "".join(_refusal(event, report.key, report.thumbs, language) for event in report.refused[:SHOWN])
+    title = safe(say("Left out: {n}", language, n=len(report.refused)))
+    return f'<details class="judged" open><summary>{title}</summary><ul>{rows}</ul></details>'
+
+
+def _refusal(event: Judged, key: str, thumbs: np.ndarray | None, language: str) -> str:
+    facts = event.facts
+    place = facts.get("thumb")
+    shown = thumbs is not None and isinstance(place, int) and place < len(thumbs)
+    picture = f'<img class="thumb" src="{png_uri(thumbs[place])}" alt="">' if shown else '<span class="thumb"></span>'
+    words = {key: value for key, value in facts.items() if key not in ("thumb", "can_keep")}
+    button = ""
+    if facts.get("can_keep"):
+        label = safe(say("Keep it", language))
+        button = (
+            f'<button type="button" class="small" data-pick="keep" data-name="{safe(event.name)}" '
+            f'data-set="{safe(key)}">{label}</button>'
+        )
+    return (
+        f'<li>{picture}<span><b class="file">{safe(event.name)}</b><br>'
+        f"{safe(say(event.template, language, **words))}</span>{button}</li>"
+    )
+
+
+def _kept(report: Cleaning, language: str) -> str:
+    if report.pictures is None or report.end.kind != "finished":
+        return ""
+    hint = safe(say("Leave it out", language))
+    tiles = "".join(
+        f'<button type="button" class="tile" data-pick="drop" data-set="{safe(report.key)}" '
+        f'data-name="{safe(event.name)}" title="{hint}: {safe(event.name)}"><img class="thumb" src="{png_uri(picture)}" alt="{hint}: {safe(event.name)}"></button>'
+        for event, picture in zip(report.kept[:SHOWN], report.pictures, strict=False)
+    )
+    title = safe(say("Kept: {n}. Click one to leave it out", language, n=len(report.kept)))
+    return f'<details class="judged"><summary>{title}</summary><div class="kept">{tiles}</div></details>'
+
+
+# ---- the model
+
+
+def promise(facts: dict[str, Any] | None, like: Any = None, language: str = "en") -> str:
+    """What an order will take, before it is started. `like` is a model that ships, of the same kind."""
+    if facts is None:
+        return note(say("Finding out what this machine can do …", language))
+    rows = [(say("Time", language), _time(facts, language))]
+    if facts.get("images"):
+        rows.append((say("It looks at", language), say("{n} pictures", language, n=_rounded(facts["images"]))))
+    else:
+        speed = say("{n} pictures a second", language, n=_rounded(facts["images_per_second"]))
+        rows.append((say("It looks at", language), speed))
+    rows.append((say("Memory", language), size(facts["memory"], language)))
+    shown = "".join(f"<dt>{safe(key)}</dt><dd>{safe(value)}</dd>" for key, value in rows)
+    example = ""
+    if like is not None:
+        taken = seconds(like.trained.get("seconds", 0), language)
+        spoken = say("For comparison: {name}, which ships, after {time} of learning", language, name=like.name, time=taken)
+        example = f'<figure class="example">{strip(like.strip)}<figcaption>{safe(spoken)}</figcaption></figure>'
+    return f'<div class="promise"><dl class="recipe">{shown}</dl>{example}</div>'
+
+
+def _time(facts: dict[str, Any], language: str) -> str:
+    return seconds(facts["seconds"], language) if facts.get("seconds") else say("until you stop it", language)
+
+
+def _rounded(value: float) -> str:
+    """Two figures are all that a promise can hold."""
+    digits = max(0, len(str(int(value))) - 2)
+    return number(round(value, -digits))
+
+
+# ---- a run as it goes
+
+
+def bar(share: float, spoken: str, aside: str = "") -> str:
+    """How far something is."""
+    percent = round(100 * min(1.0, max(0.0, share)))
+    return (
+        f'<div class="bar-words"><span>{safe(spoken)}</span><span>{safe(aside)}</span></div>'
+        f'<div class="bar" role="progressbar" aria-valuenow="{percent}" aria-valuemin="0" aria-valuemax="100" '
+        f'aria-label="{safe(spoken)}"><i style="width:{percent}%"></i></div>'
+    )
+
+
+def _left(remaining: float | None, language: str) -> str:
+    return "" if remaining is None else say("{time} left", language, time=seconds(remaining, language))
+
+
+def status(look: Look | None, language: str = "en") -> str:
+    """Where a run is, in a sentence, with how far and how long still."""
+    if look is None:
+        return note(say("Press Start, and watch the same pictures get better.", language))
+    spoken, done = say(look.template, language, **look.facts), look.progress
+    name = f'<p class="run-name">{safe(look.name)}</p>'
+    if look.state in GOING and done:
+        aside = _left(done.remaining, language)
+        if done.remaining is None:
+            aside = say("{time} so far", language, time=seconds(done.seconds, language))
+        seen_so_far = say("{n} pictures seen", language, n=number(done.images))
+        return f'<div class="status">{name}{bar(done.fraction, f"{spoken} {seen_so_far}.", aside)}</div>'
+    kind = {"finished": "good", "failed": "warn", "interrupted": "warn"}.get(look.state, "plain")
+    details = ""
+    if look.details:
+        title = safe(say("Details", language))
+        details = f'<details class="details"><summary>{title}</summary><pre>{safe(look.details)}</pre></details>'
+    return f'<div class="status">{name}{note(spoken, kind)}{details}</div>'
+
+
+def moment(sheet: bytes, look: Look | None, at: int, language: str = "en") -> str:
+    """The pictures of one moment of a run, and which moment it is."""
+    if look is None or not sheet:
+        told = say("Here your model draws the same pictures again and again, better each time.", language)
+        if look is not None and look.alive:
+            told = say("The first pictures are on their way.", language)
+        return f'<div class="live-wall wall wall-empty"><p>{safe(told)}</p></div>'
+    shown = look.previews[at]
+    told = say("After {n} pictures, {time}", language, n=number(shown.images), time=seconds(shown.seconds, language))
+    return live(sheet_uri(sheet), told)
+
+
+def doctor(look: Look | None, language: str = "en") -> str:
+    """What goes wrong, and what was done about it."""
+    if look is None:
+        return ""
+    notes = [note(say(look.segments[-1].template, language, **look.segments[-1].facts))] if look.segments else []
+    if look.problems:
+        problem = look.problems[-1]
+        title = safe(say("Doctor's note", language))
+        sentence = safe(say(problem.template, language, **problem.facts))
+        notes.append(f'<p class="note note-warn" role="alert"><b>{title}</b><br>{sentence}</p>')
+    return "".join(notes)
+
+
+def curves(look: Look | None, language: str = "en") -> str:
+    """The numbers of a run as small charts with plain names."""
+    if look is None:
+        return ""
+    known = {**look.curves, **look.scores}
+    charts = [_chart(name, known[name], language) for name in CURVES if len(known.get(name, ())) > 1]
+    charts += [_chart(name, values, language) for name, values in known.items() if name not in CURVES and len(values) > 1]
+    return f'<div class="curves">{"".join(charts)}</div>' if charts else ""
+
+
+def _chart(name: str, values: list[tuple[float, float]], language: str, width: int = 240, height: int = 64) -> str:
+    points = values[:: max(1, len(values) // 120)]
+    if points[-1] != values[-1]:
+        points = [*points, values[-1]]
+    across = max(point[0] for point in points) or 1
+    low, high = _limits(name, [point[1] for point in points])
+    path = " ".join(
+        f"{width * x / across:.1f},{height - 4 - (height - 8) * (min(max(y, low), high) - low) / (high - low):.1f}"
+        for x, y in points
+    )
+    newest = f"{100 * values[-1][1]:.0f} %" if name in SHARES else f"{values[-1][1]:.3g}"
+    title = safe(say(CURVES.get(name, name), language))
+    return (
+        f'<figure class="curve"><figcaption><span>{title}</span><b>{newest}</b></figcaption>'
+        f'<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" role="img" aria-label="{title}: {newest}">'
+        f'<polyline points="{path}"/></svg></figure>'
+    )
+
+
+def _limits(name: str, values: list[float]) -> tuple[float, float]:
+    """What a chart spans: shares from 0 to 1, others without their outliers."""
+    if name in SHARES:
+        return 0.0, max(1.0, *values)
+    low, high = np.percentile(values, [1, 99])
+    return (float(low), float(high)) if high > low else (float(low) - 1, float(high) + 1)
