@@ -16,7 +16,7 @@ import filelock
 from .. import home
 from ..events import Event, Trouble
 from . import files, points, queue, result, segments
-from .look import Look, Sheet, children, look, state_of
+from .look import Look, Sheet, children, look_at, state_of
 from .points import Point
 
 __all__ = ["Look", "Point", "Run", "Sheet", "home", "promise", "promised", "work"]
@@ -65,7 +65,7 @@ class Run:
         """What the folder says right now. Cheap: only what is new is read."""
         if not (self.folder / "plan.json").exists():
             raise Trouble("This run is not there any more.")
-        return look(self.folder)
+        return look_at(self.folder)
 
     # ---- start, pause, resume, stop, delete
 
@@ -187,14 +187,14 @@ class Run:
 
 def promised(order: dict[str, Any]) -> dict[str, Any] | None:
     """What `promise` measured earlier on this machine for an order like this, at once; None where it never did."""
-    from .promise import promised
+    from .promises import promised
 
     return promised(order)
 
 
 def promise(order: dict[str, Any]) -> dict[str, Any]:
     """What an order will take on this machine: seconds, images, images_per_second, memory. Measured once."""
-    from .promise import promise
+    from .promises import promise
 
     return promise(order)
 

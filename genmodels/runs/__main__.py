@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
         os.nice(max(0, 10 - os.nice(0)))
     try:
         if arguments[0] == "--probe":
-            from .promise import measure
+            from .promises import measure
 
             measure(pathlib.Path(arguments[1]), pathlib.Path(arguments[2]))
         else:

@@ -150,7 +150,7 @@ _readers: collections.OrderedDict[pathlib.Path, Reader] = collections.OrderedDic
 _reading = threading.Lock()
 
 
-def look(run: pathlib.Path) -> Look:
+def look_at(run: pathlib.Path) -> Look:
     """What a run's folder says right now. A dead process is never called running: only a lock that is held counts."""
     plan = files.read_json(run / "plan.json", {})
     with _reading:
