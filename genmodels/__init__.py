@@ -1,8 +1,8 @@
 """GenModels Studio: train, judge and share small generative models (GANs, VAEs).
 
-    for event in genmodels.train(pictures, family="gan", size="small", budget=60):
+    for event in genmodels.train(pictures, family="gan", size="small", budget=60, into="mine"):
         print(event)
-    genmodels.load("checkpoints/digits-gan").sample(seed=1, indices=range(16))
+    genmodels.load("mine").sample(seed=1, indices=range(16))
 
 Importing this package imports no torch; the names below bring it when they are first used.
 """
@@ -37,17 +37,32 @@ def load(folder: str | os.PathLike, device: str = "cpu") -> GenerativeModel:
     return Checkpoint.open(pathlib.Path(folder)).load(device)
 
 
-def train(images: ImageSet, family: str = "gan", size: str = "small", **choices: Any) -> Iterator[Event]:
+def train(
+    images: ImageSet, family: str = "gan", size: str = "small", *, into: str | os.PathLike | None = None, **choices: Any
+) -> Iterator[Event]:
     """Train a new model on a set and yield what happens; `choices` are fields of `Plan` and of the family's options.
 
-    Nothing is written to the disk: `genmodels.runs` does that.
+    The finished model is written to the checkpoint folder `into`, if given. For training that survives whatever
+    happens to its process, see `genmodels.runs`.
     """
-    from .runs.order import build, plan_of, split
+    from .runs.order import EMPTY, build, plan_of, split
     from .trainer import train as train_model
 
     options, plan = split(choices)
-    order = {"family": family, "size": size, "options": options, "plan": plan}
-    yield from train_model(build(order, images.format), images, plan_of(order))
+    order = {**EMPTY, "family": family, "size": size, "options": options, "plan": plan}
+    model, last = build(order, images.format), None
+    for event in train_model(model, images, plan_of(order)):
+        last = event if event.kind == "progress" else last
+        yield event
+    if into is not None and last is not None:
+        from . import checkpoint
+        from .events import Finished
+        from .runs.result import facts
+
+        trained = facts(images, last.images, last.seconds)
+        checkpoint.save(pathlib.Path(into), model, name=images.name, size=size, trained=trained)
+        said = {"template": "Finished after {images} pictures.", "facts": {"images": last.images}}
+        yield Finished(**said, result=str(into), images=last.images, seconds=last.seconds)
 
 
 def __getattr__(name: str) -> Any:
