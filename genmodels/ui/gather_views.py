@@ -8,12 +8,13 @@ from .words import say
 
 def pad(language: str = "en") -> str:
     """A white square to draw on."""
-    words = {key: safe(say(key, language)) for key in ("Wipe", "Add this drawing", "Ink", "Drawing pad")}
+    spoken, ink = safe(say("Drawing pad", language)), safe(say("Ink", language))
+    wipe, add = safe(say("Wipe", language)), safe(say("Add this drawing", language))
     return (
-        f'<div class="gather"><canvas class="pad" width="256" height="256" aria-label="{words["Drawing pad"]}"></canvas>'
-        f'<div class="gather-row"><label>{words["Ink"]} <input type="color" class="ink" value="#1e1a17"></label>'
-        f'<button type="button" class="small wipe">{words["Wipe"]}</button>'
-        f'<button type="button" class="small add">{words["Add this drawing"]}</button></div></div>'
+        f'<div class="gather"><canvas class="pad" width="256" height="256" role="img" aria-label="{spoken}"></canvas>'
+        f'<div class="gather-row"><label>{ink} <input type="color" class="ink" value="#1e1a17"></label>'
+        f'<button type="button" class="small wipe">{wipe}</button>'
+        f'<button type="button" class="small add">{add}</button></div></div>'
     )
 
 

@@ -30,10 +30,10 @@ class ModelStep:
         self.budget = gr.Radio(times, value=MINUTE, label=say("How long"), elem_id="budget", elem_classes=["short"])
         self.base = gr.Dropdown([(say("Nothing: it begins to learn"), FRESH)], value=FRESH, label=say("Start from"), elem_id="base")
         self.promise = pane("", "promise")
-        with gr.Accordion(say("Everything else"), open=False, elem_id="experts", elem_classes=["drawer"]) as self.drawer:
-            self._drawer()
-        self.name = gr.Textbox(label=say("Name"), placeholder=say("named after its pictures"), max_lines=1, elem_id="run_name")
         self.start = gr.Button(say("Start"), variant="primary", size="lg", elem_id="start")
+        with gr.Accordion(say("Everything else"), open=False, elem_id="experts", elem_classes=["drawer"]) as self.drawer:
+            self.name = gr.Textbox(label=say("Name"), placeholder=say("named after its pictures"), max_lines=1, elem_id="run_name")
+            self._drawer()
         self.asked = [page.visitor, self.set, self.family, self.size, self.budget, self.base, self.changed]
         self.inputs = self.asked[1:]
         self._wire()

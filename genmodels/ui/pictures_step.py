@@ -71,16 +71,16 @@ class PicturesStep:
 
         @told
         def take(token: str, files: list[str] | None, name: str, settings: dict[str, Any]) -> tuple:
-            key = studio.take(token, files or [], name.strip(), settings.get("intake", {}))
+            key = studio.take(token, files or [], (name or "").strip(), settings.get("intake", {}))
             return key, _report(studio.cleaning(token, key)), gr.Timer(active=True), None
 
         @told
         def add(token: str, label: str, event: gr.EventData) -> tuple:
-            return gr.Column(visible=True), gather_views.pile(studio.add_picture(token, event.data, label), LEAST)
+            return gr.Column(visible=True), gather_views.pile(studio.add_picture(token, event.data, label or ""), LEAST)
 
         @told
         def make(token: str, name: str, settings: dict[str, Any]) -> tuple:
-            key = studio.take_pile(token, name, settings.get("intake", {}))
+            key = studio.take_pile(token, name or "", settings.get("intake", {}))
             return key, _report(studio.cleaning(token, key)), gr.Timer(active=True), gr.Column(visible=False)
 
         @told

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.intake import REASONS
 from ..events import Judged
 from ..images import grid
 from ..runs import Look
@@ -25,18 +26,22 @@ CURVES = {  # what the numbers of a run are called, and which stand on one chart
     "variety": "Variety, of the real pictures'",
 }
 SHARES = ("critic right", "critic sure", "variety")  # curves between 0 and 1, shown in percent
-REASONS = {
-    "duplicate": "{n} copies",
-    "near duplicate": "{n} near copies",
-    "unreadable": "{n} unreadable",
-    "small": "{n} too small",
-    "blank": "{n} all one colour",
-    "decided": "{n} left out by you",
-}
 OTHER_REASON = "{n} for another reason"
 REPAIRS = {
     "collapse": "Repair: back to the last varied moment",
     "critic": "Repair: slow the critic down",
+}
+STATES = {
+    "ready": "not started",
+    "waiting": "waiting",
+    "starting": "starting",
+    "running": "learning",
+    "pausing": "pausing",
+    "stopping": "finishing",
+    "paused": "paused",
+    "finished": "finished",
+    "failed": "stopped",
+    "interrupted": "interrupted",
 }
 GOING = ("starting", "running", "pausing", "stopping")
 
@@ -83,12 +88,12 @@ def cleaning(report: Cleaning, language: str = "en") -> str:
         return f'<div class="report">{bar(share, spoken, _left(left, language))}{moving}</div>'
     end = report.end
     kind = "good" if end.kind == "finished" else "warn"
-    spoken = say(end.template, language, **end.facts)
+    spoken = spoken_of(end, language)
     reasons = [
         say(REASONS.get(reason, OTHER_REASON), language, n=count) for reason, count in counted(report.refused).items()
     ]
     told = f"{spoken} {'; '.join(reasons)}." if reasons else spoken
-    notes = "".join(note(say(each.template, language, **each.facts), "warn") for each in report.notes)
+    notes = "".join(note(spoken_of(each, language), "warn") for each in report.notes)
     return f'<div class="report">{note(told, kind)}{notes}{_refused(report, language)}{_kept(report, language)}</div>'
 
 
@@ -165,6 +170,31 @@ def _rounded(value: float) -> str:
     return number(round(value, -digits))
 
 
+# ---- runs
+
+
+def runs(looks: Sequence[Look], chosen: str, language: str = "en") -> str:
+    """Every run with its state; the newest first."""
+    if not looks:
+        return note(say("No runs yet. The Train room begins one.", language))
+    cards = "".join(_run_card(look, look.key == chosen, language) for look in looks)
+    return f'<div class="runs" role="group" data-choose aria-label="{safe(say("Runs", language))}">{cards}</div>'
+
+
+def _run_card(look: Look, chosen: bool, language: str) -> str:
+    picture = '<span class="thumb"></span>'
+    if look.previews and look.previews[-1].file.exists():
+        picture = f'<img class="thumb" src="{sheet_uri(look.previews[-1].file.read_bytes())}" alt="">'
+    tag = "tag tag-live" if look.alive else "tag"
+    state = safe(say(STATES.get(look.state, look.state), language))
+    return (
+        f'<button type="button" class="card run-card" data-pick="run" data-run="{safe(look.key)}" '
+        f'aria-pressed="{str(chosen).lower()}">{picture}<span class="card-name">{safe(look.name)} '
+        f'<span class="{tag}">{state}</span></span>'
+        f'<span class="card-about">{safe(spoken_of(look, language))}</span></button>'
+    )
+
+
 # ---- a run as it goes
 
 
@@ -182,11 +212,17 @@ def _left(remaining: float | None, language: str) -> str:
     return "" if remaining is None else say("{time} left", language, time=seconds(remaining, language))
 
 
+def spoken_of(said: Any, language: str = "en") -> str:
+    """The sentence of an event or a look, its large numbers made readable."""
+    facts = {key: number(v) if isinstance(v, int) and v >= 1000 else v for key, v in said.facts.items()}
+    return say(said.template, language, **facts)
+
+
 def status(look: Look | None, language: str = "en") -> str:
     """Where a run is, in a sentence, with how far and how long still."""
     if look is None:
         return note(say("Press Start, and watch the same pictures get better.", language))
-    spoken, done = say(look.template, language, **look.facts), look.progress
+    spoken, done = spoken_of(look, language), look.progress
     name = f'<p class="run-name">{safe(look.name)}</p>'
     if look.state in GOING and done:
         aside = _left(done.remaining, language)
@@ -218,11 +254,11 @@ def doctor(look: Look | None, language: str = "en") -> str:
     """What goes wrong, and what was done about it."""
     if look is None:
         return ""
-    notes = [note(say(look.segments[-1].template, language, **look.segments[-1].facts))] if look.segments else []
+    notes = [note(spoken_of(look.segments[-1], language))] if look.segments else []
     if look.problems:
         problem = look.problems[-1]
         title = safe(say("Doctor's note", language))
-        sentence = safe(say(problem.template, language, **problem.facts))
+        sentence = safe(spoken_of(problem, language))
         notes.append(f'<p class="note note-warn" role="alert"><b>{title}</b><br>{sentence}</p>')
     return "".join(notes)
 

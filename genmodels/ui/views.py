@@ -112,6 +112,26 @@ def model_cards(models: Sequence, chosen: str, language: str = "en") -> str:
     return f'<div class="cards" role="group" data-choose aria-label="{spoken}">{"".join(cards)}</div>'
 
 
+def shelf(models: Sequence, chosen: str, language: str = "en") -> str:
+    """The library: every model with its pictures, whose it is, and how large."""
+    cards = []
+    for model in models:
+        whose = say("ships with the studio", language) if model.ours else size(model.bytes, language)
+        cards.append(
+            f'<button type="button" class="card" data-pick="model" data-model="{safe(model.key)}" '
+            f'aria-pressed="{str(model.key == chosen).lower()}">{strip(model.strip)}'
+            f'<span class="card-name">{safe(model.name)}</span>'
+            f'<span class="card-about">{safe(model.family.upper())} · {safe(whose)}</span></button>'
+        )
+    spoken = safe(say("Models in the library", language))
+    return f'<div class="shelf" role="group" data-choose aria-label="{spoken}">{"".join(cards)}</div>'
+
+
+def title(text: str) -> str:
+    """The title of a part of a room."""
+    return f'<h2 class="shelf-title">{safe(text)}</h2>'
+
+
 def picked(made, language: str = "en") -> str:
     """One picture, large, with the recipe that makes it again."""
     recipe, enlarged = made.recipe, made.pixels.repeat(10, axis=0).repeat(10, axis=1)

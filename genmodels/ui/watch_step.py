@@ -39,11 +39,11 @@ class WatchStep:
         self.slider = gr.Slider(
             0, 1, 0, step=1, label=say("Time machine"), visible=False, interactive=True, elem_id="time_machine", buttons=[]
         )
+        self.keep = gr.Button(say("Make this moment the model"), visible=False, size="md", elem_id="keep_moment")
         with gr.Row():
-            self.keep = gr.Button(say("Make this moment the model"), visible=False, elem_id="keep_moment", min_width=170)
-            self.pause = gr.Button(say("Pause"), visible=False, elem_id="pause", min_width=90)
-            self.resume = gr.Button(say("Continue"), visible=False, elem_id="resume", min_width=90)
-            self.stop = gr.Button(say("Stop and keep"), visible=False, elem_id="stop", min_width=130)
+            self.pause = gr.Button(say("Pause"), visible=False, size="md", elem_id="pause", min_width=90)
+            self.resume = gr.Button(say("Continue"), visible=False, size="md", elem_id="resume", min_width=90)
+            self.stop = gr.Button(say("Stop and keep"), visible=False, size="md", elem_id="stop", min_width=130)
         self.curves = pane("", "curves")
         self.timer = gr.Timer(POLL, active=False)
         buttons = [self.keep, self.use, self.take, self.pause, self.resume, self.stop, self.repair, self.undo]
@@ -102,7 +102,7 @@ class WatchStep:
     def begin(self, token: str, name: str, *chosen: Any) -> tuple:
         """Start a run as ordered: its key, and everything redrawn."""
         studio = self.page.studio
-        key = studio.start(token, order(*chosen), name.strip())
+        key = studio.start(token, order(*chosen), (name or "").strip())
         return key, *self._redrawn(studio.watch(token, key), [], False)
 
     def attach(self, token: str, key: str) -> tuple:
@@ -127,7 +127,7 @@ class WatchStep:
         """The value of each of `shown`. `back`: somebody looks at an earlier moment."""
         look, sheet, at, model = (watched.look, watched.sheet, watched.at, watched.model) if watched else (None, b"", 0, "")
         state, last = (look.state, len(look.previews) - 1) if look else ("", -1)
-        repair = next((each.repair for each in reversed(look.problems) if each.repair), "") if look else ""
+        repair = next((each.repair for each in reversed(look.problems) if each.repair in train_views.REPAIRS), "") if look else ""
         position = {} if back else {"value": max(0, last)}
         finished = state == "finished"
         return [
@@ -145,7 +145,7 @@ class WatchStep:
             gr.Button(visible=state in STARTED),
             gr.Button(visible=state in HALTED),
             gr.Button(visible=state in STARTED or (state in HALTED and bool(look.points))),
-            gr.Button(say(train_views.REPAIRS.get(repair, "Repair")), visible=bool(repair)),
+            gr.Button(say(train_views.REPAIRS[repair]) if repair else "", visible=bool(repair)),
             gr.Button(visible=bool(look and look.segments)),
             gr.Timer(active=bool(look and look.alive)),
         ]

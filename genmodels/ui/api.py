@@ -1,0 +1,70 @@
+"""What programs may ask over HTTP: the same studio, without the screens (see "Use via API" at the foot of the page)."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import gradio as gr
+
+from ..images import png
+from ..studio import Studio
+from ..walls import Ask
+from .model_step import order
+from .page import told
+
+
+def build(studio: Studio) -> None:
+    """Name the calls: models, sample, start_run, look, tell. `visitor` is a token of your own choosing on a shared host."""
+
+    @told
+    def models(visitor: str = "") -> list[dict[str, Any]]:
+        """The models that can be sampled."""
+        return [
+            {"key": m.key, "name": m.name, "family": m.family, "size": m.picture.size, "classes": list(m.picture.classes)}
+            for m in studio.models(visitor)
+        ]
+
+    @told
+    def sample(
+        model: str, seed: int = 0, count: int = 16, what: str = "", diversity: float = 1.0, visitor: str = ""
+    ) -> list[dict[str, Any]]:
+        """Draw pictures: each a PNG in base64 with the recipe that makes it again. `what` names a class."""
+        found = studio.model(visitor, model)
+        classes = found.picture.classes if found else ()
+        kind = classes.index(what) if what in classes else None
+        wall = studio.draw(visitor, Ask(model, seed, count, kind, diversity))
+        made = [studio.walls.made(wall, index) for index in range(len(wall.pixels))]
+        return [
+            {"png": base64.b64encode(png(each.pixels, {"recipe": each.text})).decode(), "recipe": each.recipe} for each in made
+        ]
+
+    @told
+    def start_run(
+        set: str, family: str = "gan", size: str = "small", seconds: float = 60, name: str = "", visitor: str = ""
+    ) -> str:
+        """Begin to train on a set (digits, avatars, ...) and return the run's key."""
+        return studio.start(visitor, order(set, family, size, seconds, "", {}), name)
+
+    @told
+    def look(run: str, visitor: str = "") -> dict[str, Any]:
+        """Where a run is."""
+        watched = studio.watch(visitor, run)
+        seen, done = watched.look, watched.look.progress
+        return {
+            "state": seen.state,
+            "sentence": seen.template.format(**seen.facts),
+            "fraction": done.fraction if done else 0.0,
+            "images": done.images if done else 0,
+            "remaining": done.remaining if done else None,
+            "model": watched.model,
+        }
+
+    @told
+    def tell(run: str, wish: str, visitor: str = "") -> bool:
+        """Ask something of a run: pause, resume, stop or delete."""
+        studio.tell(visitor, run, wish)
+        return True
+
+    for call in (models, sample, start_run, look, tell):
+        gr.api(call, api_name=call.__name__)
