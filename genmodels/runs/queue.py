@@ -27,7 +27,7 @@ def held(folder: pathlib.Path) -> bool:
     if not (folder / "lock").exists():
         return False
     with _one_look:
-        for pause in (0.0, 0.002, 0.005, 0.01):
+        for pause in (0.0, 0.001, 0.002):
             time.sleep(pause)
             try:
                 lock.acquire(timeout=0)
