@@ -11,7 +11,7 @@ from .events import Problem
 
 COLLAPSED = 0.3  # made pairs closer than this share of real pairs' distance, within a class
 PATIENCE = 3  # previews in a row before anybody is worried
-CRITIC_WON = 0.98  # the critic is right this often...
+CRITIC_WON = 0.98  # the critic is so sure which of two pictures is real...
 READINGS = 60  # ...over this many readings (a quarter of a second each)
 
 
@@ -19,7 +19,7 @@ class Doctor:
     """Listens to a run's scores and curves; says each kind of problem once until it is over."""
 
     def __init__(self) -> None:
-        self.low, self.seen, self.right = 0, 0, 0.5
+        self.low, self.seen, self.sure = 0, 0, 0.5
         self.said: set[str] = set()
         self.readings = 0
 
@@ -42,19 +42,19 @@ class Doctor:
             )
 
     def reading(self, parts: dict[str, float], images: int) -> Iterator[Problem]:
-        """After each reading: a critic that is nearly always right teaches nothing any more."""
-        if "critic right" not in parts:
+        """After each reading: a critic that is quite sure of every picture teaches nothing any more."""
+        if "critic sure" not in parts:
             return
         self.readings += 1
-        self.right += (parts["critic right"] - self.right) * min(1.0, 3 / READINGS)
-        if self.right < CRITIC_WON:
+        self.sure += (parts["critic sure"] - self.sure) * min(1.0, 3 / READINGS)
+        if self.sure < CRITIC_WON:
             self.said.discard("critic")
         elif self.readings >= READINGS and "critic" not in self.said:
             self.said.add("critic")
             yield Problem(
-                template="The critic sees through every picture ({share} % right), so the generator learns little "
+                template="The critic sees through every picture ({share} % sure), so the generator learns little "
                 "from it.",
-                facts={"share": round(100 * self.right)},
+                facts={"share": round(100 * self.sure)},
                 name="critic",
                 repair="critic",
                 images=images,

@@ -64,6 +64,10 @@ class Canvas(nn.Module):
         self.grow = nn.Sequential(*(Grow(a, b, activation) for a, b in itertools.pairwise(widths)))
         self.refine = Refine(width, activation)
         self.finish = Grow(width, channels, activation)
+        if channels > 1:  # colours side by side in a shuffled block need a last look at each other
+            self.finish = nn.Sequential(
+                Grow(width, 12, activation), Refine(12, activation), nn.Conv2d(12, channels, 3, padding=1)
+            )
 
     def forward(self, vector: Tensor, labels: Tensor | None) -> Tensor:
         """[n, vector], [n] -> [n, channels, size, size], unbounded."""
