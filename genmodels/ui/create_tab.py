@@ -70,9 +70,8 @@ class Create:
         shown = [self.wall, self.picked]
 
         @told
-        def draw(*asked: Any, request: gr.Request) -> tuple:
-            *asked, index = asked
-            return _drawn(studio, asked, index, request)
+        def draw(visitor, model, seed, count, what, diversity, index, request: gr.Request) -> tuple:
+            return _drawn(studio, (visitor, model, seed, count, what, diversity), index, request)
 
         @told
         def shuffle(visitor, model, _, count, what, diversity, index, request: gr.Request) -> tuple:
@@ -80,10 +79,9 @@ class Create:
             return seed, *_drawn(studio, (visitor, model, seed, count, what, diversity), index, request)
 
         @told
-        def pick(*asked: Any, event: gr.EventData) -> tuple:
-            visitor, *rest = asked
+        def pick(visitor, model, seed, count, what, diversity, event: gr.EventData) -> tuple:
             index, label = int(event.index), int(event.label) if event.label else None
-            return index, views.picked(studio.picture(visitor, _ask(*rest), index, label))
+            return index, views.picked(studio.picture(visitor, _ask(model, seed, count, what, diversity), index, label))
 
         @told
         def choose(visitor: str, event: gr.EventData) -> tuple:
