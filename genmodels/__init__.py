@@ -50,7 +50,7 @@ def train(
 
     options, plan = split(choices)
     order = {**EMPTY, "family": family, "size": size, "options": options, "plan": plan}
-    model, last = build(order, images.format), None
+    model, last = build(order, images.format, len(images)), None
     for event in train_model(model, images, plan_of(order)):
         last = event if event.kind == "progress" else last
         yield event

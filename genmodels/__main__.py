@@ -130,7 +130,7 @@ def _follow(order: dict[str, Any]) -> int:
 
     order = check(order)
     pictures = pictures_of(order)
-    for _ in train(build(order, pictures.format), pictures, plan_of(order)):
+    for _ in train(build(order, pictures.format, len(pictures)), pictures, plan_of(order)):
         pass
     return 0
 

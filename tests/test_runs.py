@@ -186,13 +186,15 @@ def test_repairs_and_ways_back_are_segments_that_can_be_undone(run):
 
 
 def test_collapse_goes_back_to_the_last_varied_point_with_more_penalty(run, monkeypatch):
+    from genmodels.models.gan import PENALTY_GREY
+
     runs.work(run.folder, asking(run, run.pause, PICTURES // 2))
     monkeypatch.setattr(points, "VARIED", -1.0)
     monkeypatch.setattr(Run, "start", lambda self: None)
     run.repair("collapse")
     wish = files.read_json(run.folder / "next.json")
     assert wish["point"] == run.look().points[-1].name
-    assert wish["options"] == {"penalty": 0.4}
+    assert wish["options"] == {"penalty": 2 * PENALTY_GREY}
     with pytest.raises(Trouble, match="no repair"):
         run.repair("bad mood")
 
@@ -259,12 +261,16 @@ def test_a_process_that_cannot_start_is_never_shown_as_running(run, monkeypatch)
     assert now.template == "Training could not start. The details say why."
 
 
-def test_a_run_that_waits_can_be_paused(tmp_path, pictures, run):
-    with runs.queue.free_slot(run.folder.parent):
-        run.start()
-        wait(run, "waiting")
-        run.pause()
-        assert wait(run, "paused").points == ()
+def test_a_run_outlives_who_started_it_and_can_be_paused_while_it_waits(run):
+    slot = runs.queue.free_slot(run.folder.parent)
+    code = (
+        "import os, pathlib, sys; from genmodels.runs import Run; Run(pathlib.Path(sys.argv[1])).start(); os.kill(0, 9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(run.folder)], start_new_session=True)
+    wait(run, "waiting")
+    run.pause()
+    assert wait(run, "paused").points == ()
+    slot.release()
 
 
 # ---- the disk
@@ -313,7 +319,7 @@ def test_nobody_ever_sees_half_a_point(run):
                     seen.add(point.name)
                 except Exception as error:
                     wrong.append(error)
-            time.sleep(0.01)
+            time.sleep(0.02)
 
     reader = threading.Thread(target=watch)
     reader.start()
@@ -403,13 +409,13 @@ def test_a_model_can_start_from_another_one_with_other_classes(tmp_path, picture
     from genmodels.runs.order import build
 
     wanted = {**order(pictures), "start_from": str(straight.look().result)}
-    model = build(wanted, PictureFormat(28, 1, ("large", "round")))
+    model = build(wanted, PictureFormat(28, 1, ("large", "round")), 64)
     known = Checkpoint.open(straight.look().result).load().state_dict()
     assert torch.equal(model.state_dict()["critic.classes.weight"][0], known["critic.classes.weight"][1])
     assert torch.equal(model.state_dict()["critic.verdict.weight"], known["critic.verdict.weight"])
     bigger = {**wanted, "options": {"width": 16, "critic_width": 24}}
     with pytest.raises(Trouble, match="too different"):
-        build(bigger, PictureFormat(28, 1, ()))
+        build(bigger, PictureFormat(28, 1, ()), 64)
 
 
 def test_a_promise_is_measured_once(tmp_path, pictures, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import secrets
@@ -141,7 +142,8 @@ class Run:
         files.discard(folder)
         child = children.pop(folder, None)
         if child is not None:
-            child.wait(timeout=PATIENCE)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(timeout=PATIENCE)
 
     # ---- the time machine
 

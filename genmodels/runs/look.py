@@ -198,6 +198,8 @@ def state_of(run: pathlib.Path) -> str:
 def _state(run: pathlib.Path) -> str:
     asked = (run / "asked").exists()  # first the ticket, then the lock, then the end: the order in which they change
     held = queue.held(run)
+    if run in children:
+        children[run].poll()  # so that a process of ours that ended does not linger
     ended = files.read_json(run / "ended.json", {}).get("state")
     if ended:
         return ended

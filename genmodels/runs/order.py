@@ -92,12 +92,13 @@ def pictures_of(order: Order) -> ImageSet:
         raise Trouble("The pictures of this run are not on the disk any more. Choose a set again.") from error
 
 
-def build(order: Order, picture: PictureFormat) -> GenerativeModel:
-    """A new model as ordered, the same for the same seed; it may start from what a checkpoint has learned."""
+def build(order: Order, picture: PictureFormat, count: int) -> GenerativeModel:
+    """A new model as ordered for `count` pictures, the same for the same seed; it may start from a checkpoint."""
     import torch
 
     torch.manual_seed(plan_of(order).seed)
-    model = FAMILIES[order["family"]](options_of(order), picture)
+    family = FAMILIES[order["family"]]
+    model = family(family.suited(options_of(order), picture, count), picture)
     if order["start_from"]:
         take_over(model, pathlib.Path(order["start_from"]))
     return model
@@ -142,8 +143,11 @@ def repaired(order: Order, repair: str) -> dict[str, Any]:
     """The options that a repair changes, with their new values; Trouble where the family has nothing like it."""
     options = options_of(order)
     if repair == "collapse" and hasattr(options, "penalty"):
-        usual = type(options).model_fields["penalty"].default
-        return {"penalty": min(100.0, 2 * options.penalty if options.penalty >= usual else usual)}
+        pictures = pictures_of(order)
+        suited = FAMILIES[order["family"]].suited
+        usual = suited(options.changed(penalty=-1), pictures.format, len(pictures)).penalty
+        now = suited(options, pictures.format, len(pictures)).penalty
+        return {"penalty": min(100.0, 2 * now if now >= usual else usual)}
     if repair == "critic" and hasattr(options, "balance"):
         return {"balance": max(0.05, options.balance / 2)}
     raise Trouble("There is no repair called {name} for this model.", name=repair)

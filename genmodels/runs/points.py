@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..trainer import Training
 
 MOST = 24  # points kept, evenly in log(pictures seen)
-EXACT = 2  # of the newest keep the state for an exact resume; it is several times the size of the model
+EXACT = 2  # so many of the newest, those to go back to, and where segments start keep all for an exact resume
 VARIED = 0.5  # a point that draws at least this share of the real variety is one to go back to
 
 
@@ -127,14 +127,14 @@ class Points:
 
     def _thin(self) -> None:
         points = list(all_points(self.run))
-        keep = {segment["point"] for segment in files.read_json(self.run / "segments.json", [])}
+        starts = {segment["point"] for segment in files.read_json(self.run / "segments.json", [])}
         varied = last_varied(self.run)
-        exact = {p.name for p in points[-EXACT:]} | {varied.name if varied else ""}
+        exact = {p.name for p in points[-EXACT:]} | {varied.name if varied else ""} | starts
         for point in points:
             if point.exact and point.name not in exact:
                 (point.folder / "state.safetensors").unlink(missing_ok=True)
                 (point.folder / "state.json").unlink(missing_ok=True)
-        for name in surplus([p.images for p in points], {int(n) for n in keep | exact if n}, MOST):
+        for name in surplus([p.images for p in points], {int(n) for n in exact if n}, MOST):
             files.discard(self.run / "points" / str(name))
 
 

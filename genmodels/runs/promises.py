@@ -14,7 +14,7 @@ from typing import Any
 
 from .. import device, home
 from ..events import Trouble
-from . import files
+from . import files, queue
 from .order import Order, build, check, options_of, pictures_of, plan_of
 
 LONGEST = 90  # seconds that a measurement may take
@@ -32,7 +32,7 @@ def promise(order: Order) -> dict[str, Any]:
     images_per_second, memory [bytes]. Raises Trouble where even some steps cannot be done."""
     order = check(order)
     file = _file(order)
-    if not file.exists():
+    if not file.exists() or (files.read_json(file)["busy"] and not _busy()):
         file.parent.mkdir(parents=True, exist_ok=True)
         files.write_json(file.with_suffix(".order"), order)
         here = str(pathlib.Path(__file__).resolve().parents[2])
@@ -58,9 +58,18 @@ def measure(order_file: pathlib.Path, target: pathlib.Path) -> None:
 
     order = files.read_json(order_file)
     pictures = pictures_of(order)
-    model = build(order, pictures.format)
+    model = build(order, pictures.format, len(pictures))
     measured = probe(model, pictures, plan_of(order))
-    files.write_json(target, {**measured, "pictures": int((~pictures.held_out).sum())})
+    files.write_json(target, {**measured, "pictures": int((~pictures.held_out).sum()), "busy": _busy()})
+
+
+def _busy() -> bool:
+    """Whether a run is at work: what is measured beside it is too slow, and is measured again later."""
+    (home() / "runs").mkdir(parents=True, exist_ok=True)
+    slot = queue.free_slot(home() / "runs")
+    if slot is not None:
+        slot.release()
+    return slot is None
 
 
 def _file(order: Order) -> pathlib.Path:

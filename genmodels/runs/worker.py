@@ -82,10 +82,12 @@ class Worker:
             slot = queue.turn(self.run, self._gives_up)
             if slot is None:
                 return self._paused()
-            with slot:
+            try:
                 files.write_whole(self.run / "taken", "")
                 queue.leave(self.run)
                 return self._train(pictures_of(self.order))
+            finally:
+                slot.release()
         except Exception as error:  # the floor under everything: the person who looks gets a sentence
             return self._failed(error)
         finally:
@@ -127,7 +129,7 @@ class Worker:
         elif segment["number"]:
             about = {name: segment[name] for name in ("number", "point", "template", "facts")}
             self._say(Segment(images=self._seen, **about))
-        model = build(order, pictures.format)
+        model = build(order, pictures.format, len(pictures))
         if point is not None and state is None:
             _take_weights(model, point)
         stream = train(model, pictures, plan, store=store, state=state)
