@@ -108,6 +108,10 @@ def _taken_in(given: str, choices: list[str]) -> str:
             name=given,
             names=", ".join(starters.NAMES),
         )
+    if "RANK" in os.environ:
+        raise Trouble(
+            "Several processes need a set that is ready: train once with one process, then give them its folder."
+        )
     into = free_name(home() / "sets", source.stem)
     intake = filled(Intake, dict(choice.partition("=")[::2] for choice in choices))
     kept, refused, bar = 0, 0, _Bar("Looking at the pictures")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import filelock
 
-from .. import images
+from .. import checkpoint, images
 from ..data.imageset import ImageSet
 from ..events import Event, Failed, Finished, Preview, Progress, Saved, Scored, Segment, Trouble
 from . import files, points, queue, result, segments
@@ -131,7 +131,7 @@ class Worker:
             self._say(Segment(images=self._seen, **about))
         model = build(order, pictures.format, len(pictures))
         if point is not None and state is None:
-            _take_weights(model, point)
+            model.load_state_dict(checkpoint.Checkpoint.open(point.folder).load().state_dict())
         stream = train(model, pictures, plan, store=store, state=state)
         with contextlib.closing(stream):
             for event in stream:
@@ -214,8 +214,6 @@ class Worker:
         self._trained = (training.images, training.seconds)
 
     def _save_model(self, folder: pathlib.Path, model: Any, pictures: ImageSet, seen: int, seconds: float) -> None:
-        from .. import checkpoint
-
         checkpoint.save(
             folder, model, name=self.name, size=self.order["size"], trained=result.facts(pictures, seen, seconds)
         )
@@ -259,6 +257,8 @@ def _sentence(error: Exception, saved: int) -> tuple[str, dict[str, Any]]:
         return error.template, dict(error.facts)
     text, facts = str(error).lower(), {"images": saved}
     if getattr(error, "errno", None) in FULL or "os error 28" in text:  # the second: as safetensors says it
+        if not saved:
+            return "The disk is full, so nothing could be saved yet. Make some space, then press Continue.", {}
         return (
             "The disk is full, so training stopped. Make some space, then press Continue: everything up to {images} "
             "pictures is saved.",
@@ -271,13 +271,6 @@ def _sentence(error: Exception, saved: int) -> tuple[str, dict[str, Any]]:
         "details say more.",
         facts,
     )
-
-
-def _take_weights(model: GenerativeModel, point: Point) -> None:
-    """Begin from what a point had learned, where its exact state is gone."""
-    from ..checkpoint import Checkpoint
-
-    model.load_state_dict(Checkpoint.open(point.folder).load().state_dict())
 
 
 @contextlib.contextmanager
