@@ -86,11 +86,11 @@ class _Watch:
 
     def last(self) -> Iterator[Event]:
         """The end of the budget: a full settling, the last picture and the last point."""
-        if self.training.world > 1:  # batch statistics are each process's own: the first one's are kept
-            for buffer in self.training.model.buffers():
-                distributed.broadcast(buffer, 0)
         yield from self._reading()
         yield from self._preview(quick=False)
+        if self.training.world > 1:  # only the first process has settled: the others take its averaged model
+            for tensor in self.training.ema.state_dict().values():
+                distributed.broadcast(tensor, 0)
         yield from self._point()
 
     def save(self) -> str:
