@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from .checkpoint import PUBLIC, Checkpoint
+from .data import starters
 from .events import Trouble
 from .images import PictureFormat
 
@@ -141,7 +142,7 @@ class Library:
                     family=found.family,
                     size=found.size,
                     picture=found.picture,
-                    trained=found.trained,
+                    trained=_told(found.trained),
                     strip=found.wall_pixels()[:8],
                     bytes=sum((folder / name).stat().st_size for name in PUBLIC if (folder / name).exists()),
                     ours=ours,
@@ -151,6 +152,12 @@ class Library:
             return self._cards[stamp]
         except (OSError, ValueError, KeyError, Trouble):  # a folder that is no model is not shown
             return None
+
+
+def _told(trained: dict) -> dict:
+    """The facts of a training, with the title of a starter set instead of its name."""
+    name = trained.get("set")
+    return {**trained, "set": starters.about(name)["title"]} if name in starters.NAMES else trained
 
 
 def slug(name: str) -> str:

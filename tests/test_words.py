@@ -59,7 +59,7 @@ def _sentence(node: ast.AST) -> bool:
 def _loud(node: ast.Assign) -> bool:
     """A table of words: NAMES_LIKE_THIS in the screens, and the states of a run."""
     name = getattr(node.targets[0], "id", "")
-    return name in ("CURVES", "REASONS", "REPAIRS", "STATES", "SENTENCES")
+    return name in ("CURVES", "REASONS", "ONE_REASON", "REPAIRS", "STATES", "SENTENCES")
 
 
 def _values(call: ast.Call, argument: str) -> list[ast.expr]:

@@ -44,7 +44,14 @@ class Create:
                     elem_id="diversity",
                 )
                 with gr.Row():
-                    self.what = gr.Dropdown(_kinds(first), value=ALL, label=say("What"), elem_id="what", min_width=120)
+                    self.what = gr.Dropdown(
+                        _kinds(first),
+                        value=ALL,
+                        label=say("What"),
+                        visible=bool(first and first.picture.classes),
+                        elem_id="what",
+                        min_width=120,
+                    )
                     self.seed = gr.Number(
                         wall.ask.seed if wall else 0,
                         label=say("Seed"),
@@ -113,7 +120,7 @@ class Create:
             _wall(wall, 0),
             views.model_facts(model),
             _picked(studio, wall, 0),
-            gr.Dropdown(_kinds(model), value=ALL, interactive=bool(model.picture.classes)),
+            gr.Dropdown(_kinds(model), value=ALL, visible=bool(model.picture.classes)),
             gr.Radio(**_counts(model, wall)),
             wall.ask.seed,
             STORED,

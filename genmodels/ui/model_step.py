@@ -31,19 +31,20 @@ class ModelStep:
         self.base = gr.Dropdown([(say("Nothing: it begins to learn"), FRESH)], value=FRESH, label=say("Start from"), elem_id="base")
         self.promise = pane("", "promise")
         self.start = gr.Button(say("Start"), variant="primary", size="lg", elem_id="start")
-        with gr.Accordion(say("Everything else"), open=False, elem_id="experts", elem_classes=["drawer"]) as self.drawer:
-            self.name = gr.Textbox(label=say("Name"), placeholder=say("named after its pictures"), max_lines=1, elem_id="run_name")
-            self._drawer()
         self.asked = [page.visitor, self.set, self.family, self.size, self.budget, self.base, self.changed]
         self.inputs = self.asked[1:]
+
+    def experts(self) -> None:
+        """The drawer below the steps; its form needs torch, so it is made when the drawer is opened."""
+        with gr.Accordion(say("Everything else"), open=False, elem_id="experts", elem_classes=["drawer"]) as drawer:
+            self.name = gr.Textbox(label=say("Name"), placeholder=say("named after its pictures"), max_lines=1, elem_id="run_name")
+            self._form(drawer)
         self._wire()
 
-    def _drawer(self) -> None:
-        """The form for experts; it needs torch, so it is made when the drawer is opened."""
-
+    def _form(self, opened: gr.Accordion) -> None:
         @gr.render(
             inputs=[self.family, self.size],
-            triggers=[self.drawer.expand, self.family.change, self.size.change],
+            triggers=[opened.expand, self.family.change, self.size.change],
             show_progress="minimal",
         )
         def drawer(family: str, size: str) -> None:

@@ -11,7 +11,7 @@ from ..data.intake import Intake
 from ..data.selection import LEAST
 from ..sets import Cleaning
 from . import forms, gather_views, train_views, views
-from .page import LIVE, QUIET, Page, pane, told
+from .page import QUIET, Page, pane, told
 from .words import say
 
 GATHER = pathlib.Path(__file__).with_name("gather.js").read_text(encoding="utf-8")
@@ -28,32 +28,34 @@ class PicturesStep:
         self.chosen, self.taking, self.settings = gr.State(FIRST), gr.State(""), gr.State({})
         self.heading = pane(views.heading(1, say("Pictures"), "done"))
         self.cards = pane(train_views.sets(studio.sets(None), FIRST), "sets")
-        with gr.Accordion(say("Use your own pictures"), open=False, elem_id="own_pictures", elem_classes=["drawer"]):
-            with gr.Tabs():
-                with gr.Tab(say("Files")):
-                    self.files = gr.File(
-                        file_count="multiple",
-                        file_types=["image", ".zip"],
-                        label=say("Pictures, or a ZIP whose folders say what is what"),
-                        elem_id="files",
-                        height=150,
-                    )
-                    self.look = gr.Button(say("Look through them"), variant="primary", elem_id="look_through")
-                with gr.Tab(say("Draw")):
-                    self.pad = self._gather(gather_views.pad(), "pad")
-                with gr.Tab(say("Camera")):
-                    self.camera = self._gather(gather_views.camera(), "camera")
-            with gr.Column(visible=False) as self.piled:
-                self.pile = pane()
-                self.make = gr.Button(say("Make a set of them"), variant="primary", elem_id="make_set")
-            with gr.Row():
-                self.name = gr.Textbox(label=say("Name of the set"), placeholder=say("My pictures"), max_lines=1, elem_id="set_name", min_width=130)
-                self.label = gr.Textbox(label=say("What is drawn"), placeholder=say("nothing special"), max_lines=1, elem_id="label", min_width=130)
-            forms.form(forms.fields(Intake, expert=False), {}, "intake", self.settings)
-        self.report = pane("", "report")
         self.seen = pane("", "seen")
+        with gr.Accordion(say("Use your own pictures"), open=False, elem_id="own_pictures", elem_classes=["drawer"]):
+            self._own()
         self.timer = gr.Timer(POLL, active=False)
         self._wire()
+
+    def _own(self) -> None:
+        with gr.Tabs():
+            with gr.Tab(say("Files")):
+                pane(views.hint(say("Pictures, or a ZIP. Folders in the ZIP say what is what.")))
+                self.files = gr.File(
+                    file_count="multiple", file_types=["image", ".zip"], show_label=False, elem_id="files", height=130
+                )
+                self.look = gr.Button(say("Look through them"), variant="primary", size="md", elem_id="look_through")
+            with gr.Tab(say("Draw")):
+                self.pad, self.drawn = self._gather(gather_views.pad(), "pad"), self._label("label_drawn")
+            with gr.Tab(say("Camera")):
+                self.camera, self.filmed = self._gather(gather_views.camera(), "camera"), self._label("label_filmed")
+        with gr.Column(visible=False) as self.piled:
+            self.pile = pane()
+            self.make = gr.Button(say("Make a set of them"), variant="primary", size="md", elem_id="make_set")
+        self.name = gr.Textbox(label=say("Name of the set"), placeholder=say("My pictures"), max_lines=1, elem_id="set_name")
+        self.report = pane("", "report")
+        with gr.Accordion(say("How they are made equal"), open=False, elem_classes=["drawer"]):
+            forms.form(forms.fields(Intake), {}, "intake", self.settings)
+
+    def _label(self, elem_id: str) -> gr.Textbox:
+        return gr.Textbox(label=say("What it is"), placeholder=say("nothing special"), max_lines=1, elem_id=elem_id)
 
     def _gather(self, value: str, elem_id: str) -> gr.HTML:
         return gr.HTML(value, js_on_load=GATHER, apply_default_css=False, elem_id=elem_id)
@@ -87,24 +89,29 @@ class PicturesStep:
         def tick(token: str, key: str, chosen: str) -> tuple:
             report = studio.cleaning(token, key)
             if report.alive:
-                return _report(report), gr.skip(), gr.skip(), gr.skip()
+                return _report(report), *[gr.skip()] * 4
             ready = key if report.end.kind == "finished" else chosen
-            return _report(report), gr.Timer(active=False), train_views.sets(studio.sets(token), ready), ready
+            cards = train_views.sets(studio.sets(token), ready)
+            return _report(report), gr.Timer(active=False), cards, ready, see(token, ready)
 
         @told
         def decide(token: str, event: gr.EventData) -> tuple:
+            if event.pick == "delete":
+                studio.drop_set(token, event.set)
+                return "", "", gr.Timer(active=False), train_views.sets(studio.sets(token), FIRST), FIRST
             studio.decide(token, event.set, {event.name: event.pick == "keep"})
-            return event.set, gr.Timer(active=True)
+            return event.set, gr.skip(), gr.Timer(active=True), gr.skip(), gr.skip()
 
-        self.cards.pick(choose, visitor, [self.chosen, self.report], **LIVE)
+        # These pass through the queue: what is set outside of it does not tell others that it changed.
+        self.cards.pick(choose, visitor, [self.chosen, self.report], trigger_mode="always_last", **QUIET)
         self.see, self.asked = see, [visitor, self.chosen]
         self.chosen.change(see, self.asked, self.seen, trigger_mode="always_last", **QUIET)
         taken = [self.taking, self.report, self.timer]
         self.look.click(take, [visitor, self.files, self.name, self.settings], [*taken, self.files], **QUIET)
-        for source in (self.pad, self.camera):
+        for source, label in ((self.pad, self.drawn), (self.camera, self.filmed)):
             source.picture(
                 add,
-                [visitor, self.label],
+                [visitor, label],
                 [self.piled, self.pile],
                 queue=False,
                 trigger_mode="multiple",
@@ -114,11 +121,10 @@ class PicturesStep:
         self.timer.tick(
             tick,
             [visitor, self.taking, self.chosen],
-            [self.report, self.timer, self.cards, self.chosen],
-            queue=False,
+            [self.report, self.timer, self.cards, self.chosen, self.seen],
             **QUIET,
         )
-        self.report.pick(decide, visitor, [self.taking, self.timer], **LIVE)
+        self.report.pick(decide, visitor, [*taken, self.cards, self.chosen], **QUIET)
 
     def refresh(self, token: str, chosen: str) -> str:
         """The cards for this visitor."""

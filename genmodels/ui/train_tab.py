@@ -12,6 +12,9 @@ from .page import QUIET, Page, told
 from .pictures_step import PicturesStep
 from .watch_step import WatchStep
 
+# On a phone the steps stand below one another: after Start, the third comes into view.
+SHOW = "() => { if (innerWidth < 900) document.querySelector('#status').scrollIntoView({behavior: 'smooth'}) }"
+
 
 class Train:
     """The three steps; `run` remembers in the browser which run is watched."""
@@ -24,6 +27,7 @@ class Train:
                 self.model = ModelStep(page, self.pictures.chosen)
             with gr.Column(scale=11, min_width=320, elem_classes=["desk", "step"]):
                 self.watch = WatchStep(page, [self.pictures.heading, self.model.heading], create)
+        self.model.experts()
         watch, model, visitor = self.watch, self.model, page.visitor
 
         @told
@@ -41,7 +45,7 @@ class Train:
             [watch.run, *watch.outputs],
             concurrency_id="start",
             **{**QUIET, "show_progress": "minimal"},
-        )
+        ).success(None, js=SHOW)
         self.attach = attach
         self.attached = [visitor, watch.run, self.pictures.chosen, model.family]
         self.found = [self.pictures.cards, model.base, watch.run, *watch.outputs]

@@ -26,6 +26,13 @@ CURVES = {  # what the numbers of a run are called, and which stand on one chart
     "variety": "Variety, of the real pictures'",
 }
 SHARES = ("critic right", "critic sure", "variety")  # curves between 0 and 1, shown in percent
+ONE_REASON = {  # where one is said otherwise than several
+    "duplicate": "1 copy",
+    "near": "1 near copy",
+    "nested": "1 ZIP inside of a ZIP",
+    "bomb": "1 that unpacks without end",
+    "unsafe": "1 with an unsafe name",
+}
 OTHER_REASON = "{n} for another reason"
 REPAIRS = {
     "collapse": "Repair: back to the last varied moment",
@@ -90,11 +97,12 @@ def cleaning(report: Cleaning, language: str = "en") -> str:
     kind = "good" if end.kind == "finished" else "warn"
     spoken = spoken_of(end, language)
     reasons = [
-        say(REASONS.get(reason, OTHER_REASON), language, n=count) for reason, count in counted(report.refused).items()
+        say(ONE_REASON.get(reason, REASONS.get(reason, OTHER_REASON)) if n == 1 else REASONS.get(reason, OTHER_REASON), language, n=n)
+        for reason, n in counted(report.refused).items()
     ]
     told = f"{spoken} {'; '.join(reasons)}." if reasons else spoken
     notes = "".join(note(spoken_of(each, language), "warn") for each in report.notes)
-    return f'<div class="report">{note(told, kind)}{notes}{_refused(report, language)}{_kept(report, language)}</div>'
+    return f'<div class="report">{note(told, kind)}{notes}{_refused(report, language)}{_kept(report, language)}{_gone(report, language)}</div>'
 
 
 def _refused(report: Cleaning, language: str) -> str:
@@ -135,6 +143,15 @@ def _kept(report: Cleaning, language: str) -> str:
     )
     title = safe(say("Kept: {n}. Click one to leave it out", language, n=len(report.kept)))
     return f'<details class="judged"><summary>{title}</summary><div class="kept">{tiles}</div></details>'
+
+
+def _gone(report: Cleaning, language: str) -> str:
+    """Deleting asks first: the button lies folded up."""
+    title, button = safe(say("Delete this set", language)), safe(say("Delete for good", language))
+    return (
+        f'<details class="judged"><summary>{title}</summary><button type="button" class="small" data-pick="delete" '
+        f'data-set="{safe(report.key)}">{button}</button></details>'
+    )
 
 
 # ---- the model
@@ -283,13 +300,19 @@ def _chart(name: str, values: list[tuple[float, float]], language: str, width: i
         f"{width * x / across:.1f},{height - 4 - (height - 8) * (min(max(y, low), high) - low) / (high - low):.1f}"
         for x, y in points
     )
-    newest = f"{100 * values[-1][1]:.0f} %" if name in SHARES else f"{values[-1][1]:.3g}"
+    newest = _figure(name, values[-1][1])
     title = safe(say(CURVES.get(name, name), language))
     return (
         f'<figure class="curve"><figcaption><span>{title}</span><b>{newest}</b></figcaption>'
         f'<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" role="img" aria-label="{title}: {newest}">'
         f'<polyline points="{path}"/></svg></figure>'
     )
+
+
+def _figure(name: str, value: float) -> str:
+    if name in SHARES:
+        return f"{100 * value:.0f} %"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _limits(name: str, values: list[float]) -> tuple[float, float]:

@@ -22,6 +22,11 @@ element.addEventListener('click', event => {
     other.setAttribute('aria-pressed', String(other === button));
   trigger('pick', {...button.dataset});
 });
+const show = () => {  // the chosen card is never out of sight
+  const cards = element.querySelector('.cards'), chosen = cards && cards.querySelector('[aria-pressed=true]');
+  if (chosen) cards.scrollLeft = chosen.offsetLeft - 12;
+};
+watch('value', show); new IntersectionObserver(show).observe(element);
 element.addEventListener('keydown', event => {
   const wall = event.target.closest('.wall'), button = event.target.closest('.tile');
   if (!wall || !button) return;
@@ -169,6 +174,11 @@ def model_facts(model, language: str = "en") -> str:
     rows.append((say("On the disk", language), size(model.bytes, language)))
     facts = "".join(f"<dt>{safe(key)}</dt><dd>{safe(value)}</dd>" for key, value in rows)
     return f'<dl class="recipe">{facts}</dl>'
+
+
+def hint(sentence: str) -> str:
+    """A line of help."""
+    return f'<p class="hint">{safe(sentence)}</p>'
 
 
 def kind(caption: str, language: str = "en") -> str:
