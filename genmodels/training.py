@@ -137,10 +137,13 @@ class Training:
 
     def settled(self, quick: bool) -> GenerativeModel:
         """The averaged model, ready to draw (the same object each time)."""
-        live, averaged = set(self.model.players()) - set(self.model.averaged), self.ema
-        for name in live:  # what is not averaged is kept as it is, so that training can start from the result
-            if name in dict(averaged.named_children()):
-                averaged.get_submodule(name).load_state_dict(self.model.get_submodule(name).state_dict())
+        averaged = self.ema
+        for name, live in self.model.named_children():  # what is not averaged is kept as it is: weights to start from
+            kept = averaged.get_submodule(name)
+            if name not in self.model.averaged:
+                kept.load_state_dict(live.state_dict())
+            for mine, theirs in zip(kept.buffers(), live.buffers(), strict=True):
+                mine.copy_(theirs)
         rows = slice(None, 2_000 if quick else 20_000)
         images = self.pixels[rows].float().div(127.5).sub(1.0)
         averaged.settle(images, None if self.labels is None else self.labels[rows], quick)
