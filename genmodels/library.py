@@ -210,7 +210,9 @@ def _extract(source: pathlib.Path, into: pathlib.Path) -> None:
                     while block := stream.read(min(1 << 20, left + 1)):
                         left -= len(block)
                         if left < 0:
-                            raise Trouble("This model is larger than {n} MB, which is more than is taken in.", n=LARGEST >> 20)
+                            raise Trouble(
+                                "This model is larger than {n} MB, which is more than is taken in.", n=LARGEST >> 20
+                            )
                         file.write(block)
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError) as problem:
         raise Trouble("This file cannot be opened as a ZIP. Download the model again and try once more.") from problem

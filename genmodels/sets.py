@@ -209,14 +209,18 @@ class Sets:
 
     def _start(self, folder: pathlib.Path, name: str, settings: dict[str, Any], decisions: dict[str, bool]) -> None:
         drawn, uploaded = folder / "drawn", folder / "uploaded"
-        sources = [drawn] if drawn.is_dir() else sorted(file for place in uploaded.iterdir() for file in place.iterdir())
+        sources = (
+            [drawn] if drawn.is_dir() else sorted(file for place in uploaded.iterdir() for file in place.iterdir())
+        )
         chosen = intake.Intake(**settings)
         intake.start(folder, sources, chosen, name=clean_name(name), decisions=decisions)
 
     def _check_room(self, owner: str, more: int) -> None:
         taken = sum(f.stat().st_size for folder in self._folders(owner) for f in folder.rglob("*") if f.is_file())
         if taken + more > MOST_BYTES:
-            raise Trouble("There is room for {n} MB of pictures. Delete a set that you need no more.", n=MOST_BYTES >> 20)
+            raise Trouble(
+                "There is room for {n} MB of pictures. Delete a set that you need no more.", n=MOST_BYTES >> 20
+            )
 
     def _own_card(self, folder: pathlib.Path) -> PictureSet | None:
         if not (folder / "set" / "set.json").exists():

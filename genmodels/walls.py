@@ -100,7 +100,11 @@ class Walls:
         model = self.library.find(owner, ask.key)
         labels = _labels(model, ask)
         pixels = self._pixels(owner, ask, range(ask.count), labels, view)
-        return None if pixels is None else Wall(model, ask, pixels, labels, columns_of(len(model.picture.classes), ask.count))
+        return (
+            None
+            if pixels is None
+            else Wall(model, ask, pixels, labels, columns_of(len(model.picture.classes), ask.count))
+        )
 
     def picture(self, owner: str, ask: Ask, index: int, label: int | None) -> Made:
         """One picture of a wall, with its recipe."""

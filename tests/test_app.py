@@ -30,7 +30,13 @@ expect = playwright.expect
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUDGET = 9000  # pictures that the trained model sees: a few seconds of training, and digits that anyone can read
 PATIENCE = 180_000  # milliseconds for a training on a busy machine
-FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run", "--disable-sync"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+    "--disable-sync",
+]
 
 
 def chromium() -> str | None:
@@ -102,7 +108,9 @@ def page(browser: playwright.Browser, address: str) -> Iterator[playwright.Page]
     opened = context.new_page()
     complaints: list[str] = []
     opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on("request", lambda r: complaints.append(r.url) if not r.url.startswith((address, "data:", "blob:")) else None)
+    opened.on(
+        "request", lambda r: complaints.append(r.url) if not r.url.startswith((address, "data:", "blob:")) else None
+    )
     opened.goto(address)
     expect(opened.locator("#wall .tile").first).to_be_visible(timeout=30_000)
     yield opened
@@ -127,7 +135,9 @@ def _picture(uri: str) -> Image.Image:
 def test_building_the_app_brings_no_torch(tmp_path: pathlib.Path) -> None:
     code = "import sys, app; app.build(app.Studio()); print([m for m in ('torch', 'diffusers') if m in sys.modules])"
     environment = {**os.environ, "GENMODELS_HOME": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip().endswith("[]")
 
 
@@ -135,7 +145,11 @@ def test_a_wall_hangs_there_at_once_and_shuffle_changes_it(page: playwright.Page
     before = wall_pixels(page)
     assert len(before) >= 16
     page.locator("#shuffle").click()
-    page.wait_for_function("old => document.querySelector('#wall .tile img').src !== old", arg=page.locator("#wall img").first.get_attribute("src"), timeout=60_000)
+    page.wait_for_function(
+        "old => document.querySelector('#wall .tile img').src !== old",
+        arg=page.locator("#wall img").first.get_attribute("src"),
+        timeout=60_000,
+    )
     seed = page.locator("#seed input")
     shuffled, drawn = wall_pixels(page), seed.input_value()
     assert (shuffled != before).any()
@@ -241,7 +255,9 @@ def _read(pixels: np.ndarray, labels: np.ndarray) -> float:
     return float((distance.argmin(axis=1) == labels).mean())
 
 
-def test_the_library_renames_gives_takes_and_asks_before_it_deletes(page: playwright.Page, tmp_path: pathlib.Path) -> None:
+def test_the_library_renames_gives_takes_and_asks_before_it_deletes(
+    page: playwright.Page, tmp_path: pathlib.Path
+) -> None:
     room(page, "Library")
     page.locator("#shelf .card", has_text="Sketch").click()
     page.locator("#model_name input, #model_name textarea").first.fill("Étude <b>1</b>")

@@ -44,7 +44,9 @@ def studio(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, model: pathl
     return made
 
 
-def packed(folder: pathlib.Path, target: pathlib.Path, more: dict[str, bytes] | None = None, leave: str = "") -> pathlib.Path:
+def packed(
+    folder: pathlib.Path, target: pathlib.Path, more: dict[str, bytes] | None = None, leave: str = ""
+) -> pathlib.Path:
     with zipfile.ZipFile(target, "w") as made:
         for file in folder.iterdir():
             if file.name != leave:
@@ -94,13 +96,25 @@ def test_a_recipe_draws_the_same_picture_again(studio: Studio) -> None:
     assert made.recipe["class"] == "c"
     assert json.loads(made.text) == made.recipe
     stored = studio.stored(ANNA, key)
-    again = studio.walls.sampler.draw(studio.library.folder(studio._owner(ANNA), key), 0, range(8), stored.labels[:8], 1.0)
-    assert np.abs(stored.pixels[:8].astype(int) - again.astype(int)).max() <= 1, "what is stored is what the model draws"
+    again = studio.walls.sampler.draw(
+        studio.library.folder(studio._owner(ANNA), key), 0, range(8), stored.labels[:8], 1.0
+    )
+    assert np.abs(stored.pixels[:8].astype(int) - again.astype(int)).max() <= 1, (
+        "what is stored is what the model draws"
+    )
 
 
 def test_what_comes_from_outside_is_checked(studio: Studio) -> None:
     key = studio.models(ANNA)[0].key
-    for wrong in ({"seed": -1}, {"seed": 2**40}, {"seed": "x"}, {"count": 10**6}, {"count": 0}, {"diversity": 9}, {"diversity": float("nan")}):
+    for wrong in (
+        {"seed": -1},
+        {"seed": 2**40},
+        {"seed": "x"},
+        {"count": 10**6},
+        {"count": 0},
+        {"diversity": 9},
+        {"diversity": float("nan")},
+    ):
         with pytest.raises(Trouble):
             Ask(key, **wrong)
     with pytest.raises(Trouble):
@@ -113,7 +127,10 @@ def test_the_latest_request_wins(studio: Studio) -> None:
     key, sampler = studio.models(ANNA)[0].key, studio.walls.sampler
     drawn: dict[int, object] = {}
     with sampler._drawing:  # somebody draws; three more wishes come in from one page, one from another
-        wishes = [threading.Thread(target=lambda n=n: drawn.update({n: studio.draw(ANNA, Ask(key, seed=n), "page")})) for n in (1, 2, 3)]
+        wishes = [
+            threading.Thread(target=lambda n=n: drawn.update({n: studio.draw(ANNA, Ask(key, seed=n), "page")}))
+            for n in (1, 2, 3)
+        ]
         for wish in wishes:
             wish.start()
             while "page" not in sampler._newest:
@@ -135,7 +152,11 @@ def test_a_model_travels_as_a_zip(studio: Studio, tmp_path: pathlib.Path) -> Non
     studio.rename(ANNA, key, "  Two\nwords\x00 ")
     file = studio.pack(ANNA, key)
     with zipfile.ZipFile(file) as content:
-        assert {name.split("/")[1] for name in content.namelist()} == {"config.json", "model.safetensors", "samples.webp"}
+        assert {name.split("/")[1] for name in content.namelist()} == {
+            "config.json",
+            "model.safetensors",
+            "samples.webp",
+        }
     again = studio.unpack(BEN, file)
     assert studio.model(BEN, again).name == "Two words"
     before = studio.draw(ANNA, Ask(key, seed=3, count=16)).pixels

@@ -11,9 +11,10 @@ import pytest
 from genmodels.events import Failed, Finished, Judged, Problem, Progress, Segment
 from genmodels.images import PictureFormat
 from genmodels.library import Shelved
+from genmodels.models import FAMILIES
 from genmodels.runs import Look, Sheet
 from genmodels.sets import Cleaning, PictureSet
-from genmodels.ui import train_views, views
+from genmodels.ui import set_views, train_views, views
 from genmodels.walls import Made
 
 EVIL = "<img src=x onerror=alert(1)> ${1+1} {{x}}"
@@ -22,7 +23,9 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (10, 28, 28, 1), np.uint8)
 
 def shelved(name: str = "Digits") -> Shelved:
     picture = PictureFormat(28, 1, ("zero", EVIL))
-    return Shelved("digits", name, "gan", "small", picture, {"set": EVIL, "seconds": 61.2}, PIXELS[:8], 2 << 20, True, 0.0, "abc")
+    return Shelved(
+        "digits", name, "gan", "small", picture, {"set": EVIL, "seconds": 61.2}, PIXELS[:8], 2 << 20, True, 0.0, "abc"
+    )
 
 
 def looked(**more: object) -> Look:
@@ -37,7 +40,9 @@ def cleaned(**more: object) -> Cleaning:
 
 def everything() -> dict[str, str]:
     """Every view with something evil in it."""
-    refused = Judged(template="It is the same picture as {other}.", facts={"other": EVIL, "can_keep": True}, name=EVIL, kept=False)
+    refused = Judged(
+        template="It is the same picture as {other}.", facts={"other": EVIL, "can_keep": True}, name=EVIL, kept=False
+    )
     end = Finished(template="Kept {kept} of {found} pictures.", facts={"kept": 16, "found": 17})
     recipe = {"name": EVIL, "seed": 1, "index": 2, "class": EVIL, "diversity": 1.0}
     each = PictureSet(EVIL, EVIL, 16, 28, 1, (EVIL,), EVIL, EVIL, b"", False)
@@ -48,9 +53,11 @@ def everything() -> dict[str, str]:
         "facts": views.model_facts(shelved(EVIL)),
         "picked": views.picked(Made(PIXELS[0], recipe)),
         "wall": views.wall(PIXELS, 5, ("a", EVIL), [0, 1] * 5),
-        "sets": train_views.sets([each], EVIL),
-        "cleaning": train_views.cleaning(cleaned(refused=(refused,), end=end)),
-        "status": train_views.status(looked(details=EVIL, state="failed", template=EVIL.replace("{", "").replace("}", ""))),
+        "sets": set_views.sets([each], EVIL),
+        "cleaning": set_views.cleaning(cleaned(refused=(refused,), end=end)),
+        "status": train_views.status(
+            looked(details=EVIL, state="failed", template=EVIL.replace("{", "").replace("}", ""))
+        ),
         "runs": train_views.runs([looked()], "run-1"),
         "doctor": train_views.doctor(looked(problems=(problem,))),
         "curves": train_views.curves(looked(curves={EVIL: [(0, 1.0), (5, float(2))]})),
@@ -80,7 +87,9 @@ def test_a_run_says_where_it_is() -> None:
     assert "12,345 pictures seen" in shown
     assert "45 seconds left" in shown
     assert 'aria-valuenow="25"' in shown
-    waiting = train_views.status(looked(state="waiting", template="Waiting for its turn: number {place} in the queue.", facts={"place": 2}))
+    waiting = train_views.status(
+        looked(state="waiting", template="Waiting for its turn: number {place} in the queue.", facts={"place": 2})
+    )
     assert "number 2" in waiting
     assert "Details" in train_views.status(looked(state="failed", details="a reason"))
     assert "Press Start" in train_views.status(None)
@@ -103,23 +112,30 @@ def test_the_doctor_tells_what_is_wrong_and_what_was_done() -> None:
 
 
 def test_cleaning_is_told_in_words_and_every_decision_has_its_button() -> None:
-    copies = [Judged(template="It is all one colour.", facts={"can_keep": True}, name=f"{n}.png", kept=False, reason="blank") for n in range(3)]
+    copies = [
+        Judged(template="It is all one colour.", facts={"can_keep": True}, name=f"{n}.png", kept=False, reason="blank")
+        for n in range(3)
+    ]
     broken = Judged(template="The file is empty.", name="b.png", kept=False, reason="empty")
     kept = tuple(Judged(template="Kept.", name=f"k{n}.png", kept=True, index=n) for n in range(16))
     end = Finished(template="Kept {kept} of {found} pictures.", facts={"kept": 16, "found": 20})
-    shown = train_views.cleaning(cleaned(refused=(*copies, broken), kept=kept, end=end, pictures=PIXELS))
+    shown = set_views.cleaning(cleaned(refused=(*copies, broken), kept=kept, end=end, pictures=PIXELS))
     assert "Kept 16 of 20 pictures. 3 of one colour; 1 empty." in shown
     assert shown.count('data-pick="keep"') == 3
     assert shown.count('data-pick="drop"') == 10
     assert "Delete for good" in shown
-    failed = train_views.cleaning(cleaned(end=Failed(template="The set cannot be written: {error}.", facts={"error": "full"})))
+    failed = set_views.cleaning(
+        cleaned(end=Failed(template="The set cannot be written: {error}.", facts={"error": "full"}))
+    )
     assert "note-warn" in failed
-    running = train_views.cleaning(cleaned(progress=Progress(fraction=0.5, remaining=3.0), kept=kept))
+    running = set_views.cleaning(cleaned(progress=Progress(fraction=0.5, remaining=3.0), kept=kept))
     assert "16 kept so far" in running
 
 
 def test_curves_have_plain_names_and_shares_are_percent() -> None:
-    shown = train_views.curves(looked(curves={"critic": [(0, 1.0), (10, 2.0)], "once": [(0, 1.0)]}, scores={"variety": [(0, 0.1), (9, 0.5)]}))
+    shown = train_views.curves(
+        looked(curves={"critic": [(0, 1.0), (10, 2.0)], "once": [(0, 1.0)]}, scores={"variety": [(0, 0.1), (9, 0.5)]})
+    )
     assert shown.count("<svg") == 2
     assert "Critic&#x27;s loss" in shown
     assert "50 %" in shown
@@ -134,7 +150,9 @@ def test_promises_hold_two_figures() -> None:
 
 
 def test_chinese_is_spoken_everywhere() -> None:
-    assert "种子" in views.picked(Made(PIXELS[0], {"name": "a", "seed": 1, "index": 0, "class": "", "diversity": 1.0}), "zh")
+    assert "种子" in views.picked(
+        Made(PIXELS[0], {"name": "a", "seed": 1, "index": 0, "class": "", "diversity": 1.0}), "zh"
+    )
     assert "已看 12,345 张图片" in train_views.status(looked(progress=Progress(fraction=0.5, images=12345)), "zh")
-    assert views.kind("GAN: a generator draws, a critic compares with real pictures. Sharp results; now and then it forgets some variety.", "zh").startswith("GAN\n生成器")
+    assert views.kind(FAMILIES.caption("gan"), "zh").startswith("GAN\n生成器")
     assert dataclasses.is_dataclass(Shelved)

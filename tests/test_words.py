@@ -29,22 +29,26 @@ def templates(tree: ast.AST, file: str) -> Iterator[tuple[str, str]]:
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if name in SPOKEN:
                 found += node.args[:2] if name == "Refused" else node.args[:1]
-            if name == "_begin":
-                found += node.args[2:3]
+            if name in ("_begin", "_end"):
+                found += [each for each in node.args if _sentence(each)]
             if name == "setting":
                 found += [*node.args[1:3], *_values(node, "names")]
             found += [keyword.value for keyword in node.keywords if keyword.arg == "template"]
             found = found[1:] if name == "Refused" else found
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict) and _loud(node):
             found += [each for each in node.value.values if isinstance(each, ast.Constant)]
-        elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in ("template", "note", "OTHER_REASON"):
+        elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in (
+            "template",
+            "note",
+            "OTHER_REASON",
+        ):
             found.append(node.value)
-        elif isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple) and file == "settings.py":
+        elif isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple) and _sentence(node.value.elts[0]):
             found += node.value.elts[:1]
         elif isinstance(node, ast.Dict):  # what is not an event yet: {"template": ..., "facts": ...}
             keys = [getattr(key, "value", None) for key in node.keys]
             found += [value for key, value in zip(keys, node.values, strict=True) if key == "template"]
-        elif isinstance(node, ast.FunctionDef) and node.name in ("_sentence", "_note"):
+        elif isinstance(node, ast.FunctionDef) and node.name == "_sentence":
             found += [each for part in node.body[1:] for each in ast.walk(part) if _sentence(each)]
         for text in found:
             for each in _constants(text):
@@ -53,7 +57,12 @@ def templates(tree: ast.AST, file: str) -> Iterator[tuple[str, str]]:
 
 def _sentence(node: ast.AST) -> bool:
     """A constant that reads like one."""
-    return isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value and node.value.endswith(".")
+    return (
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and " " in node.value
+        and node.value.endswith(".")
+    )
 
 
 def _loud(node: ast.Assign) -> bool:
@@ -119,10 +128,18 @@ def test_the_screens_say_nothing_that_has_no_row() -> None:
     bare = []
     for file in sorted((PACKAGE / "ui").glob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and getattr(node.func.value, "id", "") == "gr":
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and getattr(node.func.value, "id", "") == "gr"
+            ):
                 for keyword in node.keywords:
                     value = keyword.value
-                    if keyword.arg in LABELS and isinstance(value, ast.Constant) and value.value not in ("", "GenModels Studio"):
+                    if (
+                        keyword.arg in LABELS
+                        and isinstance(value, ast.Constant)
+                        and value.value not in ("", "GenModels Studio")
+                    ):
                         bare.append(f"{file.name}:{node.lineno} {value.value!r}")
                 if node.func.attr in ("Button", "Tab", "Accordion", "UploadButton") and node.args:
                     first = node.args[0]

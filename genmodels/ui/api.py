@@ -15,13 +15,19 @@ from .page import told
 
 
 def build(studio: Studio) -> None:
-    """Name the calls: models, sample, start_run, look, tell. `visitor` is a token of your own choosing on a shared host."""
+    """Name the calls. On a shared host `visitor` is a token of your own choosing: 32 hexadecimal digits."""
 
     @told
     def models(visitor: str = "") -> list[dict[str, Any]]:
         """The models that can be sampled."""
         return [
-            {"key": m.key, "name": m.name, "family": m.family, "size": m.picture.size, "classes": list(m.picture.classes)}
+            {
+                "key": m.key,
+                "name": m.name,
+                "family": m.family,
+                "size": m.picture.size,
+                "classes": list(m.picture.classes),
+            }
             for m in studio.models(visitor)
         ]
 
@@ -36,7 +42,8 @@ def build(studio: Studio) -> None:
         wall = studio.draw(visitor, Ask(model, seed, count, kind, diversity))
         made = [studio.walls.made(wall, index) for index in range(len(wall.pixels))]
         return [
-            {"png": base64.b64encode(png(each.pixels, {"recipe": each.text})).decode(), "recipe": each.recipe} for each in made
+            {"png": base64.b64encode(png(each.pixels, {"recipe": each.text})).decode(), "recipe": each.recipe}
+            for each in made
         ]
 
     @told

@@ -23,17 +23,30 @@ class Library:
             with gr.Column(scale=11, min_width=320):
                 pane(views.title(say("Models")))
                 self.shelf = pane("", "shelf")
-                self.upload = gr.UploadButton(say("Bring in a model (ZIP)"), file_types=[".zip"], elem_id="upload_model")
+                self.upload = gr.UploadButton(
+                    say("Bring in a model (ZIP)"), file_types=[".zip"], elem_id="upload_model"
+                )
                 pane(views.title(say("Runs")))
                 self.runs = pane("", "runs")
             with gr.Column(scale=7, min_width=300, elem_classes=["desk"]):
-                self.hint = pane(views.note(say("Choose a model or a run to see what can be done with it.")), "library_hint")
+                self.hint = pane(
+                    views.note(say("Choose a model or a run to see what can be done with it.")), "library_hint"
+                )
                 with gr.Column(visible=False) as self.model_desk:
                     self._model_desk()
                 with gr.Column(visible=False) as self.run_desk:
                     self._run_desk()
         self.shown = [self.model, self.run, self.shelf, self.runs, self.hint, self.model_desk, self.run_desk]
-        self.details = [self.facts, self.name, self.save, self.delete, self.sure, self.run_facts, self.resume, self.sure_run]
+        self.details = [
+            self.facts,
+            self.name,
+            self.save,
+            self.delete,
+            self.sure,
+            self.run_facts,
+            self.resume,
+            self.sure_run,
+        ]
         self.outputs = [*self.shown, *self.details]
         self._wire()
 
@@ -59,7 +72,9 @@ class Library:
         with gr.Column(visible=False) as self.sure_run:
             pane(views.note(say("The run and its saved moments will be gone; a finished model stays."), "warn"))
             with gr.Row():
-                self.really_run = gr.Button(say("Delete for good"), variant="stop", elem_id="run_delete_really", min_width=120)
+                self.really_run = gr.Button(
+                    say("Delete for good"), variant="stop", elem_id="run_delete_really", min_width=120
+                )
                 self.spare_run = gr.Button(say("Keep it"), elem_id="run_delete_spare", min_width=120)
 
     def _wire(self) -> None:
@@ -121,7 +136,10 @@ class Library:
         self.really_run.click(delete_run, run, outputs, **QUIET)
         self.watch.click(watch, run, trained, **QUIET)
         self.resume.click(resume, run, trained, **QUIET)
-        for ask, spare, sure in ((self.delete, self.spare, self.sure), (self.delete_run, self.spare_run, self.sure_run)):
+        for ask, spare, sure in (
+            (self.delete, self.spare, self.sure),
+            (self.delete_run, self.spare_run, self.sure_run),
+        ):
             ask.click(lambda: gr.Column(visible=True), None, sure, queue=False, **QUIET)
             spare.click(lambda: gr.Column(visible=False), None, sure, queue=False, **QUIET)
 

@@ -25,10 +25,14 @@ class ModelStep:
         self.size, self.changed = gr.State(SIZE), gr.State({})
         self.heading = pane(views.heading(2, say("Model"), "now"))
         kinds = [(views.kind(FAMILIES.caption(name)), name) for name in FAMILIES]
-        self.family = gr.Radio(kinds, value="gan", show_label=False, container=False, elem_id="family", elem_classes=["choice"])
+        self.family = gr.Radio(
+            kinds, value="gan", show_label=False, container=False, elem_id="family", elem_classes=["choice"]
+        )
         times = [(say("A minute"), MINUTE), (say("Ten minutes"), TEN), (say("As long as it takes"), LONG)]
         self.budget = gr.Radio(times, value=MINUTE, label=say("How long"), elem_id="budget", elem_classes=["short"])
-        self.base = gr.Dropdown([(say("Nothing: it begins to learn"), FRESH)], value=FRESH, label=say("Start from"), elem_id="base")
+        self.base = gr.Dropdown(
+            [(say("Nothing: it begins to learn"), FRESH)], value=FRESH, label=say("Start from"), elem_id="base"
+        )
         self.promise = pane("", "promise")
         self.start = gr.Button(say("Start"), variant="primary", size="lg", elem_id="start")
         self.asked = [page.visitor, self.set, self.family, self.size, self.budget, self.base, self.changed]
@@ -37,7 +41,9 @@ class ModelStep:
     def experts(self) -> None:
         """The drawer below the steps; its form needs torch, so it is made when the drawer is opened."""
         with gr.Accordion(say("Everything else"), open=False, elem_id="experts", elem_classes=["drawer"]) as drawer:
-            self.name = gr.Textbox(label=say("Name"), placeholder=say("named after its pictures"), max_lines=1, elem_id="run_name")
+            self.name = gr.Textbox(
+                label=say("Name"), placeholder=say("named after its pictures"), max_lines=1, elem_id="run_name"
+            )
             self._form(drawer)
         self._wire()
 
@@ -53,7 +59,9 @@ class ModelStep:
             sizes = FAMILIES.sizes(family)
             preset = sizes[size if size in sizes else SIZE]
             names = [(say(name.capitalize()), name) for name in sizes]
-            pick = gr.Radio(names, value=size, label=say("Size"), interactive=True, elem_id="size", elem_classes=["short"])
+            pick = gr.Radio(
+                names, value=size, label=say("Size"), interactive=True, elem_id="size", elem_classes=["short"]
+            )
             pick.input(lambda chosen: (chosen, {}), pick, [self.size, self.changed], **QUIET)
             gr.Markdown(f"#### {say('The model')}")
             forms.form(forms.fields(type(preset)), preset.model_dump(), "options", self.changed)

@@ -10,7 +10,7 @@ import gradio as gr
 from ..data.intake import Intake
 from ..data.selection import LEAST
 from ..sets import Cleaning
-from . import forms, gather_views, train_views, views
+from . import forms, gather_views, set_views, views
 from .page import QUIET, Page, pane, told
 from .words import say
 
@@ -27,7 +27,7 @@ class PicturesStep:
         studio, self.page = page.studio, page
         self.chosen, self.taking, self.settings = gr.State(FIRST), gr.State(""), gr.State({})
         self.heading = pane(views.heading(1, say("Pictures"), "done"))
-        self.cards = pane(train_views.sets(studio.sets(None), FIRST), "sets")
+        self.cards = pane(set_views.sets(studio.sets(None), FIRST), "sets")
         self.seen = pane("", "seen")
         with gr.Accordion(say("Use your own pictures"), open=False, elem_id="own_pictures", elem_classes=["drawer"]):
             self._own()
@@ -49,7 +49,9 @@ class PicturesStep:
         with gr.Column(visible=False) as self.piled:
             self.pile = pane()
             self.make = gr.Button(say("Make a set of them"), variant="primary", size="md", elem_id="make_set")
-        self.name = gr.Textbox(label=say("Name of the set"), placeholder=say("My pictures"), max_lines=1, elem_id="set_name")
+        self.name = gr.Textbox(
+            label=say("Name of the set"), placeholder=say("My pictures"), max_lines=1, elem_id="set_name"
+        )
         self.report = pane("", "report")
         with gr.Accordion(say("How they are made equal"), open=False, elem_classes=["drawer"]):
             forms.form(forms.fields(Intake), {}, "intake", self.settings)
@@ -69,7 +71,7 @@ class PicturesStep:
 
         @told
         def see(token: str, key: str) -> str:
-            return train_views.seen(studio.seen(token, key, SEEN, {}))
+            return set_views.seen(studio.seen(token, key, SEEN, {}))
 
         @told
         def take(token: str, files: list[str] | None, name: str, settings: dict[str, Any]) -> tuple:
@@ -91,14 +93,14 @@ class PicturesStep:
             if report.alive:
                 return _report(report), *[gr.skip()] * 4
             ready = key if report.end.kind == "finished" else chosen
-            cards = train_views.sets(studio.sets(token), ready)
+            cards = set_views.sets(studio.sets(token), ready)
             return _report(report), gr.Timer(active=False), cards, ready, see(token, ready)
 
         @told
         def decide(token: str, event: gr.EventData) -> tuple:
             if event.pick == "delete":
                 studio.drop_set(token, event.set)
-                return "", "", gr.Timer(active=False), train_views.sets(studio.sets(token), FIRST), FIRST
+                return "", "", gr.Timer(active=False), set_views.sets(studio.sets(token), FIRST), FIRST
             studio.decide(token, event.set, {event.name: event.pick == "keep"})
             return event.set, gr.skip(), gr.Timer(active=True), gr.skip(), gr.skip()
 
@@ -128,8 +130,8 @@ class PicturesStep:
 
     def refresh(self, token: str, chosen: str) -> str:
         """The cards for this visitor."""
-        return train_views.sets(self.page.studio.sets(token), chosen)
+        return set_views.sets(self.page.studio.sets(token), chosen)
 
 
 def _report(report: Cleaning | None) -> str:
-    return train_views.cleaning(report) if report else ""
+    return set_views.cleaning(report) if report else ""

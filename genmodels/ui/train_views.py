@@ -1,4 +1,4 @@
-"""Plain data of the Train room -> what is seen: sets, cleaning reports, promises, a run as it goes (pure functions)."""
+"""Plain data of training -> what is seen: promises, runs, a run as it goes (pure functions)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..data.intake import REASONS
-from ..events import Judged
-from ..images import grid
 from ..runs import Look
-from ..sets import Cleaning, PictureSet, counted
-from .views import live, note, png_uri, safe, sheet_uri, strip, webp_uri
+from .views import bar, left, live, note, safe, sheet_uri, spoken_of, strip
 from .words import number, say, seconds, size
 
-SHOWN = 60  # pictures of each kind in a cleaning report
 CURVES = {  # what the numbers of a run are called, and which stand on one chart
     "critic": "Critic's loss",
     "generator": "Generator's loss",
@@ -26,14 +21,6 @@ CURVES = {  # what the numbers of a run are called, and which stand on one chart
     "variety": "Variety, of the real pictures'",
 }
 SHARES = ("critic right", "critic sure", "variety")  # curves between 0 and 1, shown in percent
-ONE_REASON = {  # where one is said otherwise than several
-    "duplicate": "1 copy",
-    "near": "1 near copy",
-    "nested": "1 ZIP inside of a ZIP",
-    "bomb": "1 that unpacks without end",
-    "unsafe": "1 with an unsafe name",
-}
-OTHER_REASON = "{n} for another reason"
 REPAIRS = {
     "collapse": "Repair: back to the last varied moment",
     "critic": "Repair: slow the critic down",
@@ -51,107 +38,6 @@ STATES = {
     "interrupted": "interrupted",
 }
 GOING = ("starting", "running", "pausing", "stopping")
-
-
-# ---- pictures to learn from
-
-
-def sets(all_sets: Sequence[PictureSet], chosen: str, language: str = "en") -> str:
-    """Every set as a card with its pictures on it."""
-    cards = "".join(_set_card(each, each.key == chosen, language) for each in all_sets)
-    return f'<div class="sets" role="group" data-choose aria-label="{safe(say("Picture sets", language))}">{cards}</div>'
-
-
-def _set_card(each: PictureSet, chosen: bool, language: str) -> str:
-    facts = [say("{n} pictures", language, n=number(each.count))]
-    if each.classes:
-        facts.append(say("{n} kinds", language, n=len(each.classes)))
-    told = " ".join(f"<span>{safe(fact)}</span>" for fact in facts)
-    hint = f"{each.origin} · {each.licence}" if each.licence else each.origin
-    return (
-        f'<button type="button" class="card set" data-pick="set" data-set="{safe(each.key)}" '
-        f'aria-pressed="{str(chosen).lower()}" title="{safe(hint)}">'
-        f'<span class="sheet-frame"><img class="sheet" src="{sheet_uri(each.sheet)}" alt=""></span>'
-        f'<span class="card-name">{safe(say(each.title, language))}</span>'
-        f'<span class="card-about">{told}</span></button>'
-    )
-
-
-def seen(pixels: np.ndarray, language: str = "en") -> str:
-    """What the model will see, exactly."""
-    return (
-        f'<figure class="seen"><img src="{webp_uri(grid(pixels, 12))}" alt="">'
-        f"<figcaption>{safe(say('This is what the model will see.', language))}</figcaption></figure>"
-    )
-
-
-def cleaning(report: Cleaning, language: str = "en") -> str:
-    """How looking through uploaded pictures stands, or what came of it, each decision with its button."""
-    if report.alive:
-        share = report.progress.fraction if report.progress else 0.0
-        left = report.progress.remaining if report.progress else None
-        spoken = say("Looking through your pictures: {n} kept so far", language, n=len(report.kept))
-        moving = f'<img class="seen-now" src="{sheet_uri(report.preview)}" alt="">' if report.preview else ""
-        return f'<div class="report">{bar(share, spoken, _left(left, language))}{moving}</div>'
-    end = report.end
-    kind = "good" if end.kind == "finished" else "warn"
-    spoken = spoken_of(end, language)
-    reasons = [
-        say(ONE_REASON.get(reason, REASONS.get(reason, OTHER_REASON)) if n == 1 else REASONS.get(reason, OTHER_REASON), language, n=n)
-        for reason, n in counted(report.refused).items()
-    ]
-    told = f"{spoken} {'; '.join(reasons)}." if reasons else spoken
-    notes = "".join(note(spoken_of(each, language), "warn") for each in report.notes)
-    return f'<div class="report">{note(told, kind)}{notes}{_refused(report, language)}{_kept(report, language)}{_gone(report, language)}</div>'
-
-
-def _refused(report: Cleaning, language: str) -> str:
-    if not report.refused:
-        return ""
-    rows = "".join(_refusal(event, report.key, report.thumbs, language) for event in report.refused[:SHOWN])
-    title = safe(say("Left out: {n}", language, n=len(report.refused)))
-    return f'<details class="judged" open><summary>{title}</summary><ul>{rows}</ul></details>'
-
-
-def _refusal(event: Judged, key: str, thumbs: np.ndarray | None, language: str) -> str:
-    facts = event.facts
-    place = facts.get("thumb")
-    shown = thumbs is not None and isinstance(place, int) and place < len(thumbs)
-    picture = f'<img class="thumb" src="{png_uri(thumbs[place])}" alt="">' if shown else '<span class="thumb"></span>'
-    words = {key: value for key, value in facts.items() if key not in ("thumb", "can_keep")}
-    button = ""
-    if facts.get("can_keep"):
-        label = safe(say("Keep it", language))
-        button = (
-            f'<button type="button" class="small" data-pick="keep" data-name="{safe(event.name)}" '
-            f'data-set="{safe(key)}">{label}</button>'
-        )
-    return (
-        f'<li>{picture}<span><b class="file">{safe(event.name)}</b><br>'
-        f"{safe(say(event.template, language, **words))}</span>{button}</li>"
-    )
-
-
-def _kept(report: Cleaning, language: str) -> str:
-    if report.pictures is None or report.end.kind != "finished":
-        return ""
-    hint = safe(say("Leave it out", language))
-    tiles = "".join(
-        f'<button type="button" class="tile" data-pick="drop" data-set="{safe(report.key)}" '
-        f'data-name="{safe(event.name)}" title="{hint}: {safe(event.name)}"><img class="thumb" src="{png_uri(picture)}" alt="{hint}: {safe(event.name)}"></button>'
-        for event, picture in zip(report.kept[:SHOWN], report.pictures, strict=False)
-    )
-    title = safe(say("Kept: {n}. Click one to leave it out", language, n=len(report.kept)))
-    return f'<details class="judged"><summary>{title}</summary><div class="kept">{tiles}</div></details>'
-
-
-def _gone(report: Cleaning, language: str) -> str:
-    """Deleting asks first: the button lies folded up."""
-    title, button = safe(say("Delete this set", language)), safe(say("Delete for good", language))
-    return (
-        f'<details class="judged"><summary>{title}</summary><button type="button" class="small" data-pick="delete" '
-        f'data-set="{safe(report.key)}">{button}</button></details>'
-    )
 
 
 # ---- the model
@@ -172,7 +58,9 @@ def promise(facts: dict[str, Any] | None, like: Any = None, language: str = "en"
     example = ""
     if like is not None:
         taken = seconds(like.trained.get("seconds", 0), language)
-        spoken = say("For comparison: {name}, which ships, after {time} of learning", language, name=like.name, time=taken)
+        spoken = say(
+            "For comparison: {name}, which ships, after {time} of learning", language, name=like.name, time=taken
+        )
         example = f'<figure class="example">{strip(like.strip)}<figcaption>{safe(spoken)}</figcaption></figure>'
     return f'<div class="promise"><dl class="recipe">{shown}</dl>{example}</div>'
 
@@ -215,26 +103,6 @@ def _run_card(look: Look, chosen: bool, language: str) -> str:
 # ---- a run as it goes
 
 
-def bar(share: float, spoken: str, aside: str = "") -> str:
-    """How far something is."""
-    percent = round(100 * min(1.0, max(0.0, share)))
-    return (
-        f'<div class="bar-words"><span>{safe(spoken)}</span><span>{safe(aside)}</span></div>'
-        f'<div class="bar" role="progressbar" aria-valuenow="{percent}" aria-valuemin="0" aria-valuemax="100" '
-        f'aria-label="{safe(spoken)}"><i style="width:{percent}%"></i></div>'
-    )
-
-
-def _left(remaining: float | None, language: str) -> str:
-    return "" if remaining is None else say("{time} left", language, time=seconds(remaining, language))
-
-
-def spoken_of(said: Any, language: str = "en") -> str:
-    """The sentence of an event or a look, its large numbers made readable."""
-    facts = {key: number(v) if isinstance(v, int) and v >= 1000 else v for key, v in said.facts.items()}
-    return say(said.template, language, **facts)
-
-
 def status(look: Look | None, language: str = "en") -> str:
     """Where a run is, in a sentence, with how far and how long still."""
     if look is None:
@@ -242,7 +110,7 @@ def status(look: Look | None, language: str = "en") -> str:
     spoken, done = spoken_of(look, language), look.progress
     name = f'<p class="run-name">{safe(look.name)}</p>'
     if look.state in GOING and done:
-        aside = _left(done.remaining, language)
+        aside = left(done.remaining, language)
         if done.remaining is None:
             aside = say("{time} so far", language, time=seconds(done.seconds, language))
         seen_so_far = say("{n} pictures seen", language, n=number(done.images))
@@ -286,7 +154,9 @@ def curves(look: Look | None, language: str = "en") -> str:
         return ""
     known = {**look.curves, **look.scores}
     charts = [_chart(name, known[name], language) for name in CURVES if len(known.get(name, ())) > 1]
-    charts += [_chart(name, values, language) for name, values in known.items() if name not in CURVES and len(values) > 1]
+    charts += [
+        _chart(name, values, language) for name, values in known.items() if name not in CURVES and len(values) > 1
+    ]
     return f'<div class="curves">{"".join(charts)}</div>' if charts else ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -99,7 +100,7 @@ def live(uri: str, spoken: str) -> str:
     """A wall that is only looked at: one picture, redrawn often, and what it is."""
     return (
         f'<figure class="live-wall"><img src="{uri}" alt="{safe(spoken)}">'
-        f'<figcaption>{safe(spoken)}</figcaption></figure>'
+        f"<figcaption>{safe(spoken)}</figcaption></figure>"
     )
 
 
@@ -185,6 +186,27 @@ def kind(caption: str, language: str = "en") -> str:
     """A family's caption as a choice: its name, and the sentence on a line of its own."""
     name, _, sentence = say(caption, language).partition(": " if language == "en" else "：")
     return f"{name}\n{sentence[:1].upper()}{sentence[1:]}"
+
+
+def bar(share: float, spoken: str, aside: str = "") -> str:
+    """How far something is."""
+    percent = round(100 * min(1.0, max(0.0, share)))
+    return (
+        f'<div class="bar-words"><span>{safe(spoken)}</span><span>{safe(aside)}</span></div>'
+        f'<div class="bar" role="progressbar" aria-valuenow="{percent}" aria-valuemin="0" aria-valuemax="100" '
+        f'aria-label="{safe(spoken)}"><i style="width:{percent}%"></i></div>'
+    )
+
+
+def left(remaining: float | None, language: str = "en") -> str:
+    """How long something still takes, where anybody knows."""
+    return "" if remaining is None else say("{time} left", language, time=seconds(remaining, language))
+
+
+def spoken_of(said: Any, language: str = "en") -> str:
+    """The sentence of an event or a look, its large numbers made readable."""
+    facts = {key: number(v) if isinstance(v, int) and v >= 1000 else v for key, v in said.facts.items()}
+    return say(said.template, language, **facts)
 
 
 def note(sentence: str, kind: str = "plain") -> str:

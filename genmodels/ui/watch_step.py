@@ -37,7 +37,15 @@ class WatchStep:
             self.undo = gr.Button(say("Undo this repair"), visible=False, elem_id="undo")
         self.wall = pane(train_views.moment(b"", None, 0), "live")
         self.slider = gr.Slider(
-            0, 1, 0, step=1, label=say("Time machine"), visible=False, interactive=True, elem_id="time_machine", buttons=[]
+            0,
+            1,
+            0,
+            step=1,
+            label=say("Time machine"),
+            visible=False,
+            interactive=True,
+            elem_id="time_machine",
+            buttons=[],
         )
         self.keep = gr.Button(say("Make this moment the model"), visible=False, size="md", elem_id="keep_moment")
         with gr.Row():
@@ -118,16 +126,25 @@ class WatchStep:
     def _redrawn(self, watched: Watched, before: list, back: bool) -> tuple:
         """What is new since `before`; the rest is left as it is."""
         values = self._views(watched, back)
-        marks = [repr(value) if isinstance(value, str) else repr(sorted(value.constructor_args.items(), key=str)) for value in values]
+        marks = [
+            repr(value) if isinstance(value, str) else repr(sorted(value.constructor_args.items(), key=str))
+            for value in values
+        ]
         known = before if len(before) == len(marks) else [None] * len(marks)
         fresh = [gr.skip() if mark == old else value for value, mark, old in zip(values, marks, known, strict=True)]
         return marks, len(watched.look.previews) - 1, *fresh
 
     def _views(self, watched: Watched | None, back: bool) -> list[Any]:
         """The value of each of `shown`. `back`: somebody looks at an earlier moment."""
-        look, sheet, at, model = (watched.look, watched.sheet, watched.at, watched.model) if watched else (None, b"", 0, "")
+        look, sheet, at, model = (
+            (watched.look, watched.sheet, watched.at, watched.model) if watched else (None, b"", 0, "")
+        )
         state, last = (look.state, len(look.previews) - 1) if look else ("", -1)
-        repair = next((each.repair for each in reversed(look.problems) if each.repair in train_views.REPAIRS), "") if look else ""
+        repair = (
+            next((each.repair for each in reversed(look.problems) if each.repair in train_views.REPAIRS), "")
+            if look
+            else ""
+        )
         position = {} if back else {"value": max(0, last)}
         finished = state == "finished"
         return [
