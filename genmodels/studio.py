@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import os
 import pathlib
 import re
@@ -174,7 +175,9 @@ class Studio:
     def start(self, visitor: str, order: dict[str, Any], name: str) -> str:
         """Begin a run; returns its key. `set` and `start_from` are keys of the visitor's own or shipped ones."""
         owner, addressed = self._owner(visitor), self._addressed(visitor, order)
-        name = name or f"{self.pictures.find(owner, order['set']).title} {order['family'].upper()}"
+        name = name or self._free_name(
+            visitor, f"{self.pictures.find(owner, order['set']).title} {order['family'].upper()}"
+        )
         run = Run.create(self.trainings, addressed, owner, name)
         run.start()
         return run.folder.name
@@ -234,6 +237,12 @@ class Studio:
         return OWN + run.keep(point.name).name
 
     # ---- inside
+
+    def _free_name(self, visitor: str, name: str) -> str:
+        """The name with a number behind it where there is something of that name already."""
+        taken = {each.name for each in [*self.runs(visitor), *self.models(visitor)]}
+        numbered = itertools.chain([name], (f"{name} {number}" for number in itertools.count(2)))
+        return next(each for each in numbered if each not in taken)
 
     def _run(self, visitor: str, key: str) -> Run:
         return Run.find(self.trainings, key, self._owner(visitor))

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from ..events import Trouble
 from ..images import png
 from ..studio import Studio
 from ..walls import Ask
@@ -38,7 +39,9 @@ def build(studio: Studio) -> None:
         """Draw pictures: each a PNG in base64 with the recipe that makes it again. `what` names a class."""
         found = studio.model(visitor, model)
         classes = found.picture.classes if found else ()
-        kind = classes.index(what) if what in classes else None
+        if what and what not in classes:
+            raise Trouble("This model cannot make that.")
+        kind = classes.index(what) if what else None
         wall = studio.draw(visitor, Ask(model, seed, count, kind, diversity))
         made = [studio.walls.made(wall, index) for index in range(len(wall.pixels))]
         return [

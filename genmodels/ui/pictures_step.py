@@ -9,6 +9,7 @@ import gradio as gr
 
 from ..data.intake import Intake
 from ..data.selection import LEAST
+from ..events import Trouble
 from ..sets import Cleaning
 from . import forms, gather_views, set_views, views
 from .page import QUIET, Page, pane, told
@@ -89,7 +90,10 @@ class PicturesStep:
 
         @told
         def tick(token: str, key: str, chosen: str) -> tuple:
-            report = studio.cleaning(token, key)
+            try:
+                report = studio.cleaning(token, key)
+            except Trouble:  # it was deleted in another window
+                return "", gr.Timer(active=False), *[gr.skip()] * 3
             if report.alive:
                 return _report(report), *[gr.skip()] * 4
             ready = key if report.end.kind == "finished" else chosen

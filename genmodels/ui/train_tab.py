@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
@@ -31,8 +32,8 @@ class Train:
         watch, model, visitor = self.watch, self.model, page.visitor
 
         @told
-        def start(token: str, name: str, *chosen: Any) -> tuple:
-            return watch.begin(token, name, *chosen)
+        def start(token: str, name: str, *chosen: Any) -> Iterator[tuple]:
+            yield from watch.begin(token, name, *chosen)
 
         @told
         def attach(token: str, run: str, chosen: str, family: str) -> tuple:
@@ -44,7 +45,7 @@ class Train:
             [visitor, model.name, *model.inputs],
             [watch.run, *watch.outputs],
             concurrency_id="start",
-            **{**QUIET, "show_progress": "minimal"},
+            **QUIET,
         ).success(None, js=SHOW)
         self.attach = attach
         self.attached = [visitor, watch.run, self.pictures.chosen, model.family]

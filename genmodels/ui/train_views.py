@@ -103,6 +103,11 @@ def _run_card(look: Look, chosen: bool, language: str) -> str:
 # ---- a run as it goes
 
 
+def ready(language: str = "en") -> str:
+    """The word between Start and the first news of a run."""
+    return f'<div class="status">{bar(0.0, say("Getting ready.", language))}</div>'
+
+
 def status(look: Look | None, language: str = "en") -> str:
     """Where a run is, in a sentence, with how far and how long still."""
     if look is None:

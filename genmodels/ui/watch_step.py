@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
 
+from ..events import Trouble
 from ..studio import Watched
 from . import train_views, views
 from .create_tab import Create
@@ -65,9 +66,11 @@ class WatchStep:
 
         @told
         def tick(token: str, key: str, at: float, before: list, last: int) -> tuple:
-            if not key:
-                return [], -1, *[gr.skip()] * (len(self.shown) - 1), gr.Timer(active=False)
-            return self._redrawn(studio.watch(token, key, None if at >= last else int(at)), before, at < last)
+            try:
+                watched = studio.watch(token, key, None if at >= last else int(at))
+            except Trouble:  # it was deleted, here or in another window
+                return [], -1, *self._views(None, False)
+            return self._redrawn(watched, before, at < last)
 
         @told
         def travel(token: str, key: str, at: float) -> str:
@@ -107,11 +110,13 @@ class WatchStep:
         self.use.click(use, reads, rooms, **QUIET)
         download(self.take, parcel, reads)
 
-    def begin(self, token: str, name: str, *chosen: Any) -> tuple:
-        """Start a run as ordered: its key, and everything redrawn."""
-        studio = self.page.studio
+    def begin(self, token: str, name: str, *chosen: Any) -> Iterator[tuple]:
+        """Start a run as ordered: a word at once, then its key and everything redrawn."""
+        studio, skipped = self.page.studio, [gr.skip()] * (len(self.outputs) + 1)
+        skipped[1 + self.outputs.index(self.status)] = train_views.ready()
+        yield tuple(skipped)
         key = studio.start(token, order(*chosen), (name or "").strip())
-        return key, *self._redrawn(studio.watch(token, key), [], False)
+        yield key, *self._redrawn(studio.watch(token, key), [], False)
 
     def attach(self, token: str, key: str) -> tuple:
         """Find the run again after a reload, in a second tab, or after the server was restarted."""
