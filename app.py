@@ -26,7 +26,7 @@ def warm() -> None:
 
 def launch(screens: gr.Blocks, **more: object) -> None:
     """Serve the screens and return; the server goes on in its own thread."""
-    screens.launch(
+    screens.queue(default_concurrency_limit=4).launch(
         prevent_thread_lock=True,
         theme=theme.theme(),
         head=theme.head(),

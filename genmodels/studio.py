@@ -51,7 +51,8 @@ class Studio:
         self.walls = Walls(self.library)
         self.pictures = Sets(home() / "sets")
         self.trainings = home() / "runs"
-        self.parcels = pathlib.Path(tempfile.mkdtemp(prefix="genmodels-"))
+        self._packed = tempfile.TemporaryDirectory(prefix="genmodels-")  # goes with the studio
+        self.parcels = pathlib.Path(self._packed.name)
 
     # ---- who
 

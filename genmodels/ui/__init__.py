@@ -16,15 +16,17 @@ if TYPE_CHECKING:
 # Fixed, so that a page finds its token again after the server was restarted; it hides nothing.
 KEEP = {"storage_key": "genmodels-visitor", "secret": "genmodels-studio"}
 
+CACHE = (600, 3600)  # every ten minutes, what gradio keeps of uploads and downloads for longer than an hour goes
+
 
 def build(studio: Studio) -> gr.Blocks:
     """The whole page. Nothing in it imports torch."""
-    with gr.Blocks(title="GenModels Studio", analytics_enabled=False, fill_width=True) as screens:
+    with gr.Blocks(title="GenModels Studio", analytics_enabled=False, fill_width=True, delete_cache=CACHE) as screens:
         visitor = gr.BrowserState("", **KEEP)
         pane(views.masthead(), "masthead")
         with gr.Tabs(elem_id="rooms", selected="create") as rooms:
             page = Page(studio, visitor, rooms)
-            with gr.Tab(say("Create"), id="create", elem_id="create"):
+            with gr.Tab(say("Create"), id="create", elem_id="create") as wall_room:
                 create = create_tab.build(page)
             with gr.Tab(say("Train"), id="train", elem_id="train") as room:
                 train = train_tab.build(page, create)
@@ -35,5 +37,6 @@ def build(studio: Studio) -> gr.Blocks:
         train.wake(room)
         api.build(studio)
         greeted.then(train.attach, train.attached, train.found, **QUIET)
+        wall_room.select(told(create.refresh), [visitor, create.model], create.cards, **QUIET)
         shelf.select(told(library.redrawn), [visitor, library.model, library.run], library.outputs, **QUIET)
     return screens

@@ -81,8 +81,9 @@ class ModelStep:
             yield train_views.promise(known, studio.like(wish))
 
         @told
-        def bases(token: str, family: str) -> gr.Dropdown:
-            return gr.Dropdown(_bases(studio, token, family), value=FRESH)
+        def bases(token: str, family: str, chosen: str = FRESH) -> gr.Dropdown:
+            choices = _bases(studio, token, family)
+            return gr.Dropdown(choices, value=chosen if chosen in dict(choices).values() else FRESH)
 
         self.measuring = {"concurrency_limit": 1, "concurrency_id": "promise", "trigger_mode": "always_last", **QUIET}
         gr.on(
@@ -92,7 +93,7 @@ class ModelStep:
             self.promise,
             **self.measuring,
         )
-        self.family.input(bases, [visitor, self.family], self.base, **QUIET)
+        self.family.input(bases, [visitor, self.family, self.base], self.base, **QUIET)
         self.family.input(lambda changed: {"plan": changed.get("plan", {})}, self.changed, self.changed, **QUIET)
         self.expect, self.bases = expect, bases
 

@@ -41,9 +41,15 @@ STONE = gr.themes.Color(
 )
 
 
+# Shuffle answers at once, also while the model is still being opened: the wall begins to breathe until it is redrawn.
+BREATHE = """<script>document.addEventListener('click', event => {
+  if (event.target.closest('#shuffle')) document.querySelector('#wall .wall')?.classList.add('waiting');
+});</script>"""
+
+
 def head() -> str:
     """What goes into the page's head. The style stands here because gradio rewrites what it is given as css."""
-    return f'<meta name="color-scheme" content="light dark"><style>{STYLE.read_text(encoding="utf-8")}</style>'
+    return f'<meta name="color-scheme" content="light dark"><style>{STYLE.read_text(encoding="utf-8")}</style>{BREATHE}'
 
 
 def theme() -> gr.themes.Base:

@@ -54,7 +54,9 @@ class Train:
     def wake(self, room: gr.Tab) -> None:
         """When somebody comes in: show what the model will see, and find out what this machine can do."""
         room.select(self.pictures.see, self.pictures.asked, self.pictures.seen, **QUIET)
-        room.select(self.model.expect, self.model.asked, self.model.promise, **self.model.measuring)
+        model = self.model
+        room.select(model.bases, [model.asked[0], model.family, model.base], model.base, **QUIET)
+        room.select(model.expect, model.asked, model.promise, **model.measuring)
 
 
 def build(page: Page, create: Create) -> Train:

@@ -67,19 +67,19 @@ class WatchStep:
         @told
         def tick(token: str, key: str, at: float, before: list, last: int) -> tuple:
             try:
-                watched = studio.watch(token, key, None if at >= last else int(at))
+                watched = studio.watch(token, key, None if (at or 0) >= last else int(at))
             except Trouble:  # it was deleted, here or in another window
                 return [], -1, *self._views(None, False)
-            return self._redrawn(watched, before, at < last)
+            return self._redrawn(watched, before, (at or 0) < last)
 
         @told
         def travel(token: str, key: str, at: float) -> str:
-            seen = studio.watch(token, key, int(at))
+            seen = studio.watch(token, key, int(at or 0))
             return train_views.moment(seen.sheet, seen.look, seen.at)
 
         @told
         def keep(token: str, key: str, at: float) -> tuple:
-            return self._leave(token, studio.keep(token, key, int(at)))
+            return self._leave(token, studio.keep(token, key, int(at or 0)))
 
         @told
         def use(token: str, key: str) -> tuple:
