@@ -150,13 +150,16 @@ sys.path.insert(0, sys.argv[1])
 from test_models import FORMATS, made, pictures
 from genmodels.images import to_pixels
 from genmodels.trainer import train
-from genmodels.training import Plan
+from genmodels.training import Plan, Training
 picture = FORMATS["grey 28 with classes"]
 for family in ("gan", "vae"):
-    model = made(family, picture)
-    for _ in train(model, pictures(picture), Plan(budget=32 * 12, unit="images", threads=1)): pass
+    model, plan = made(family, picture), Plan(budget=32 * 12, unit="images", threads=1)
+    live = Training(made(family, picture), pictures(picture), plan)
+    for _ in range(6): live.advance()
+    for _ in train(model, pictures(picture), plan): pass
     rank = os.environ["RANK"]
-    weights = hashlib.sha256(b"".join(p.detach().numpy().tobytes() for p in model.parameters())).hexdigest()
+    learned = [*live.model.parameters(), *model.parameters()]
+    weights = hashlib.sha256(b"".join(p.detach().numpy().tobytes() for p in learned)).hexdigest()
     drawn = hashlib.sha256(to_pixels(model.sample(3, range(4))).tobytes()).hexdigest()
     open(f"{sys.argv[2]}/{family}-{rank}.json", "w").write(json.dumps([weights, drawn]))
 """
