@@ -93,7 +93,7 @@ def main() -> None:
             tiles = page.click("shuffle")[1].count(TILE)
     idle = before + after
     p50, p95 = middle(beside) / middle(idle), late(beside) / late(idle)
-    print(f"ratio              p50 {p50:6.2f}      p95 {p95:6.2f}      (beside a training / idle; {tiles} pictures a click)")
+    print(f"ratio              p50 {p50:6.2f}      p95 {p95:6.2f}      (beside / idle; {tiles} pictures a click)")
     print(hardware())
 
 
