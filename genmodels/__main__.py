@@ -62,8 +62,9 @@ def _train_arguments(command: argparse.ArgumentParser, given: list[str]) -> None
     command.add_argument("--set", required=True, metavar="SET", help="a starter set, or a folder or ZIP of pictures")
     command.add_argument("--start-from", metavar="FOLDER", default="", help="a checkpoint of the same family and size")
     command.add_argument("--name", default="", help="what to call it")
-    command.add_argument("--into", type=pathlib.Path, metavar="FOLDER", help="put the finished checkpoint here")
-    command.add_argument("--background", action="store_true", help="train in a process of its own and return at once")
+    where = command.add_mutually_exclusive_group()  # who trains in the background finds the model on the shelf
+    where.add_argument("--into", type=pathlib.Path, metavar="FOLDER", help="put the finished checkpoint here")
+    where.add_argument("--background", action="store_true", help="train in a process of its own and return at once")
     words = "how pictures are made equal: size, fit, colour, background, labels, near_duplicates; may be repeated"
     command.add_argument("--intake", action="append", default=[], metavar="NAME=VALUE", help=words)
     add_arguments(command, Plan)
@@ -71,6 +72,7 @@ def _train_arguments(command: argparse.ArgumentParser, given: list[str]) -> None
 
 
 def _train(chosen: argparse.Namespace) -> int:
+    from .checkpoint import PUBLIC
     from .runs import Run
     from .runs.order import split
     from .training import Plan
@@ -82,7 +84,7 @@ def _train(chosen: argparse.Namespace) -> int:
     if int(os.environ.get("RANK", 0)):
         return _follow(order)
     into: pathlib.Path | None = chosen.into
-    if into and into.exists() and any(into.iterdir()) and not (into / "config.json").exists():
+    if into and into.exists() and not {file.name for file in into.iterdir()} <= set(PUBLIC):  # it will be replaced
         raise Trouble("{folder} holds other files. Choose an empty folder.", folder=str(into))
     run = Run.create(home() / "runs", order, name=chosen.name)
     if chosen.background:
@@ -141,7 +143,6 @@ def _follow(order: dict[str, Any]) -> int:
 
 def _watched(run: Any, into: pathlib.Path | None = None) -> int:
     """Carry out a run right here, with a progress bar. Ctrl-C pauses it."""
-    from .runs import work
     from .runs.files import discard, whole_folder
     from .runs.result import copy
 
@@ -158,8 +159,10 @@ def _watched(run: Any, into: pathlib.Path | None = None) -> int:
         elif isinstance(event, Problem):
             bar.say(event.template.format(**event.facts))
 
-    state = work(run.folder, watch)
-    bar.close()
+    try:
+        state = run.start_here(watch)
+    finally:
+        bar.close()
     now = run.look()
     print(now.template.format(**now.facts))
     if state == "paused":

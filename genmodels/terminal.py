@@ -16,7 +16,18 @@ from . import __version__, device, home
 from .events import Trouble
 from .runs import Look, Run
 
-NEEDED = ("torch", "numpy", "pillow", "pydantic", "safetensors", "filelock", "gradio", "scikit-learn", "tqdm")
+NEEDED = (
+    "torch",
+    "numpy",
+    "pillow",
+    "pydantic",
+    "safetensors",
+    "filelock",
+    "gradio",
+    "scikit-learn",
+    "imagehash",
+    "tqdm",
+)
 
 
 def act(chosen: argparse.Namespace, watched: Callable[[Run], int]) -> int:
@@ -90,10 +101,18 @@ def _stop(run: Run, chosen: argparse.Namespace) -> None:
 
 
 def _delete(run: Run, chosen: argparse.Namespace) -> None:
-    if not chosen.yes and input(f"Delete {run.folder.name} and its save points? [y/N] ").strip().lower() != "y":
+    if not chosen.yes and _asked(f"Delete {run.folder.name} and its save points? [y/N] ") != "y":
+        print("Nothing was deleted.")
         return
     run.delete()
     print("Deleted. A model that was finished from it is still there.")
+
+
+def _asked(question: str) -> str:
+    try:
+        return input(question).strip().lower()
+    except EOFError:  # nobody is there to ask
+        return ""
 
 
 def _back(run: Run, chosen: argparse.Namespace) -> None:

@@ -40,7 +40,7 @@ class Run:
         from .order import check
 
         order = check(order)
-        name = name or f"{pathlib.PurePath(order['set']).name} {order['family'].upper()}"
+        name = (name or f"{pathlib.PurePath(order['set']).name} {order['family'].upper()}")[: result.LONGEST_NAME]
         about = {"name": name, "owner": owner, "created": time.time(), "order": order}
         folder = root.resolve() / f"{result.slug(name)}-{secrets.token_hex(4)}"
         with files.whole_folder(folder) as fresh:
@@ -104,6 +104,11 @@ class Run:
                 creationflags=flags,
             )
 
+    def start_here(self, watch: Callable[[Event], None]) -> str:
+        """Begin or go on in this process; returns the state it ended in. `watch` hears every event."""
+        self._clear()
+        return work(self.folder, watch)
+
     def resume(self) -> None:
         """Go on exactly where the run was paused or interrupted."""
         self.start()
@@ -131,7 +136,8 @@ class Run:
         if folder.is_symlink() or not (folder / "plan.json").exists():
             raise Trouble("This run is not there any more.")
         queue.leave(folder)
-        files.write_whole(folder / "ask", "quit")
+        with contextlib.suppress(OSError):  # a full disk must not keep anybody from making space
+            files.write_whole(folder / "ask", "quit")
         lock = filelock.FileLock(folder / "lock")
         try:
             lock.acquire(timeout=PATIENCE)

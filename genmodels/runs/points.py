@@ -109,11 +109,8 @@ class Points:
     def resume(self) -> tuple[Point | None, tuple[dict[str, Tensor], dict[str, Any]] | None, int]:
         """Where this segment goes on: the point (None: from the beginning), its exact state (None: only weights),
         and how long the event file was then [bytes]."""
-        latest = files.read_word(self.run / "latest")
-        newest = find(self.run, latest)
-        for point in all_points(self.run):  # written, but the power went before it was named
-            if newest is None or point.images > newest.images:
-                files.discard(point.folder)
+        known = all_points(self.run)  # all of them whole, also one whose writing was not followed by its naming
+        newest = known[-1] if known else None
         mine = newest is not None and newest.segment == self.segment["number"]
         point = newest if mine else find(self.run, self.segment["point"])
         length = self.segment["events"]

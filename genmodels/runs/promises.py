@@ -8,6 +8,7 @@ import math
 import os
 import pathlib
 import platform
+import secrets
 import subprocess
 import sys
 from typing import Any
@@ -32,12 +33,14 @@ def promise(order: Order) -> dict[str, Any]:
     images_per_second, memory [bytes]. Raises Trouble where even some steps cannot be done."""
     order = check(order)
     file = _file(order)
-    if not file.exists() or (files.read_json(file)["busy"] and not _busy()):
+    measured = files.read_json(file)
+    if measured is None or (measured["busy"] and not _busy()):
         file.parent.mkdir(parents=True, exist_ok=True)
-        files.write_json(file.with_suffix(".order"), order)
+        ordered = file.with_name(f"{files.FRESH}{secrets.token_hex(4)}-{file.name}")  # one for each who asks
+        files.write_json(ordered, order)
         here = str(pathlib.Path(__file__).resolve().parents[2])
         paths = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
-        command = [sys.executable, "-m", "genmodels.runs", "--probe", str(file.with_suffix(".order")), str(file)]
+        command = [sys.executable, "-m", "genmodels.runs", "--probe", str(ordered), str(file)]
         try:
             subprocess.run(
                 command, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, timeout=LONGEST, check=True
@@ -48,7 +51,7 @@ def promise(order: Order) -> dict[str, Any]:
             words = error.stderr.decode(errors="replace").strip().splitlines()
             raise Trouble("This cannot be trained here: {reason}", reason=words[-1] if words else "?") from error
         finally:
-            file.with_suffix(".order").unlink(missing_ok=True)
+            ordered.unlink(missing_ok=True)
     return _applied(files.read_json(file), order)
 
 
@@ -77,9 +80,15 @@ def _file(order: Order) -> pathlib.Path:
     plan = plan_of(order)
     machine = [platform.node(), platform.machine(), device.cores(), platform.python_version()]
     chosen = plan.model_dump(exclude={"budget", "unit", "seed", "speed", "decay_from", "preview_every", "save_every"})
-    about = [order["family"], options_of(order).model_dump(), order["set"], chosen, machine]
+    about = [order["family"], options_of(order).model_dump(), order["set"], *_version(order), chosen, machine]
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:20]
     return home() / "cache" / "promises" / f"{digest}.json"
+
+
+def _version(order: Order) -> list[int]:
+    """What changes when a set is made again in its folder, with another picture size perhaps."""
+    pixels = pathlib.Path(order["set"]) / "images.npy"
+    return [pixels.stat().st_size, pixels.stat().st_mtime_ns] if pixels.exists() else []
 
 
 def _applied(measured: dict[str, Any], order: Order) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PIL import Image
 
 from .. import __version__, device, events
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ..models.base import GenerativeModel
 
 FRAMES, LINES = 60, 400  # of the time-lapse and of each kind in the history, at most
+LONGEST_NAME = 100  # letters: as long as config.json takes it
 
 
 def shelve(run: pathlib.Path, name: str, owner: str, fill: Callable[[pathlib.Path], None]) -> pathlib.Path:
@@ -33,7 +35,8 @@ def shelve(run: pathlib.Path, name: str, owner: str, fill: Callable[[pathlib.Pat
     with files.whole_folder(target) as fresh:
         fill(fresh)
         (fresh / "history.jsonl").write_text("".join(history(run / "events.jsonl")), encoding="utf-8")
-        timelapse(sorted((run / "previews").glob("*.webp"), key=lambda f: int(f.stem)), fresh / "timelapse.webp")
+        sheets = (run / "previews").glob("[0-9]*.webp")  # none that is just being written
+        timelapse(sorted(sheets, key=lambda f: int(f.stem)), fresh / "timelapse.webp")
         (fresh / "owner").write_text(owner, encoding="utf-8")  # private: publishing takes known names only
     return target
 
@@ -47,7 +50,7 @@ def copy(source: pathlib.Path, name: str) -> Callable[[pathlib.Path], None]:
                 shutil.copyfile(source / file, folder / file)
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         (folder / "config.json").write_text(
-            json.dumps(config | {"name": name}, ensure_ascii=False, indent=1), encoding="utf-8"
+            json.dumps(config | {"name": name[:LONGEST_NAME]}, ensure_ascii=False, indent=1), encoding="utf-8"
         )
 
     return fill
@@ -118,7 +121,8 @@ def settle(model: GenerativeModel, pictures: ImageSet) -> None:
     import torch
 
     pixels, labels = pictures.training()
+    rows = np.random.default_rng(0).permutation(len(pixels))[:20_000]  # own pictures lie class by class
     where = next(model.parameters()).device
-    given = None if labels is None else torch.from_numpy(labels[:20_000]).to(where)
-    model.settle(to_images(pixels[:20_000]).to(where), given, quick=False)
+    given = None if labels is None else torch.from_numpy(labels[rows]).to(where)
+    model.settle(to_images(pixels[rows]).to(where), given, quick=False)
     model.eval()

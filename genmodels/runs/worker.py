@@ -62,7 +62,8 @@ class Worker:
         self._seen = 0  # pictures, in the whole run
         self._store: Points | None = None
         self._offset = 0
-        files.sweep(run)
+        for folder in (run, run / "previews"):
+            files.sweep(folder)
         files.drop_torn_line(run / "events.jsonl")
         self.events = open(run / "events.jsonl", "ab", buffering=0)  # noqa: SIM115 (`close` does it)
 
@@ -129,7 +130,10 @@ class Worker:
         elif segment["number"]:
             about = {name: segment[name] for name in ("number", "point", "template", "facts")}
             self._say(Segment(images=self._seen, **about))
+        if point is not None:  # what it started from is in its weights, and may be gone by now
+            order["start_from"] = ""
         model = build(order, pictures.format, len(pictures))
+        self._trained = (state[1]["images"], state[1]["seconds"]) if state else (0, 0.0)
         if point is not None and state is None:
             model.load_state_dict(checkpoint.Checkpoint.open(point.folder).load().state_dict())
         stream = train(model, pictures, plan, store=store, state=state)
@@ -142,7 +146,7 @@ class Worker:
 
     def _begin_segment(self) -> None:
         wished, known = segments.wished_point(self.run), points.all_points(self.run)
-        point = points.find(self.run, wished or files.read_word(self.run / "latest"))
+        point = points.find(self.run, wished) if wished else known[-1] if known else None
         if wished and point is None:
             (self.run / "next.json").unlink()
             raise Trouble("This save point is not there any more. Choose another one.")
