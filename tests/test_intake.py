@@ -3,6 +3,8 @@
 import pathlib
 import subprocess
 import sys
+import time
+import warnings
 import zipfile
 
 import numpy as np
@@ -11,10 +13,11 @@ from hostile_files import encoded, orientation, picture, transparent
 from PIL import Image
 
 from genmodels import images
-from genmodels.data import intake, sources
+from genmodels.data import intake, selection, sources
 from genmodels.data.imageset import ImageSet
 from genmodels.data.intake import Intake
-from genmodels.events import Failed, Finished, Judged, Preview, Problem, Progress
+from genmodels.events import Failed, Finished, Judged, Preview, Problem, Progress, Trouble
+from genmodels.runs.order import pictures_of
 
 
 def run(*given, into, **options):
@@ -196,3 +199,40 @@ def test_a_locked_zip_and_chinese_names_of_windows(tmp_path):
 def test_importing_intake_imports_no_torch_and_no_scipy():
     code = "import sys, genmodels.data.intake; assert not {'torch', 'scipy', 'imagehash'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_grey_set_leaves_nothing_behind_but_the_set(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for seed in range(16):
+        (folder / f"{seed}.png").write_bytes(encoded(picture(seed).convert("L")))
+    run(folder, into=tmp_path / "set")
+    left = {file.name for file in (tmp_path / "set").iterdir()}
+    assert left == {"set.json", "images.npy", "held_out.npy", "judged.jsonl"}
+
+
+def test_numbered_kinds_are_in_the_order_of_their_numbers_and_not_more_than_a_model_can_have():
+    folders = [str(number) for number in range(1, 13) for _ in range(4)]
+    labels, classes = selection._labels(folders, "auto")
+    assert classes == tuple(str(number) for number in range(1, 13))
+    assert [classes[label] for label in labels] == folders
+    assert selection._labels([str(number) for number in range(1_001)], "on") == (None, ())
+
+
+def test_a_zip_full_of_one_name_is_listed_in_no_time(tmp_path):
+    with zipfile.ZipFile(tmp_path / "same.zip", "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(20_000):
+            archive.writestr("a.png", b"")
+    start = time.monotonic()
+    found = sources.find([tmp_path / "same.zip"])
+    assert len({item.name for item in found}) == 20_000
+    assert time.monotonic() - start < 10  # trying each name from 2 on took more than twice that, minutes for 50,000
+
+
+@pytest.mark.parametrize(("file", "content"), [("held_out.npy", b""), ("set.json", b"[]"), ("images.npy", b"\x93NUM")])
+def test_a_damaged_set_is_said_in_a_sentence(tmp_path, file, content):
+    ImageSet(np.zeros((16, 28, 28, 1), np.uint8)).save(tmp_path / "set")
+    (tmp_path / "set" / file).write_bytes(content)
+    with pytest.raises(Trouble, match="not on the disk any more"):
+        pictures_of({"set": str(tmp_path / "set")})

@@ -19,6 +19,7 @@ import pydantic
 from PIL import Image
 
 from .. import images
+from ..device import child_environment
 from ..events import Event, Failed, Finished, Preview, Progress, Trouble, parse
 from ..settings import Settings, explain, setting
 from .selection import Selection
@@ -145,8 +146,7 @@ def start(
     with (folder / "intake.log").open("wb") as log:
         subprocess.Popen(
             [sys.executable, "-m", "genmodels.data.intake", str(folder.resolve())],
-            cwd=pathlib.Path(__file__).resolve().parents[2],
-            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            env={**child_environment(), "OMP_NUM_THREADS": "1"},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -19,14 +19,15 @@ from ..events import Event, Failed, Finished, Judged, Preview, Problem, Progress
 from .decode import Decoded, decode, measure
 from .duplicates import Duplicates
 from .imageset import ImageSet
-from .sources import MOST_FILES, Found, Refused, let_go
+from .sources import MOST_FILES, Found, Refused, let_go, natural
 
 if TYPE_CHECKING:
     from .intake import Intake
 
 LEAST, FEW = 16, 64  # fewer are refused; fewer are kept with a word about what to expect
+MOST_KINDS, SENSIBLE_KINDS = 1_000, 100  # that a model can have; that are taken for kinds without being asked
 SIZES = (28, 32, 64)
-SURVEYED = 500  # files whose heads decide on a size
+SURVEYED = 100  # files that decide on a size: each is read once more for it, before anything is seen to happen
 GREY_SPREAD, GREY_SHARE = 4.0, 0.98  # mean distance of the channels in a grey picture; share of them in a grey set
 THUMB, THUMBS, THUMB_COLUMNS = 48, 2000, 16  # of refused pictures, one sheet
 SHADES = {"white": 255, "grey": 128, "black": 0}
@@ -135,17 +136,7 @@ class Selection:
             return
         channels = {"grey": 1, "colour": 3}.get(self.intake.colour) or (1 if self.grey >= GREY_SHARE * kept else 3)
         labels, classes = _labels([item.folder for item in self.kept], self.intake.labels)
-        pictures = ImageSet(
-            images=self._pixels(channels),
-            labels=labels,
-            classes=classes,
-            name=self.name or self.into.name,
-            origin="own pictures",
-            names=tuple(item.name for item in self.kept),
-            flip=channels == 3 and not all(len(word) == 1 for word in classes or ("  ",)),
-        )
-        pictures.save(self.part)
-        (self.part / "pixels.raw").unlink()
+        self._write(channels, labels, classes)
         _replace(self.part, self.into)
         if found == MOST_FILES:
             template = "Only the first {most} files were looked at."
@@ -174,6 +165,21 @@ class Selection:
             "only draws those again; a few hundred give something new. Add pictures, or keep some that were refused."
         )
         return Failed(template=template, facts={"kept": kept, "found": found, "least": LEAST, **self.reasons})
+
+    def _write(self, channels: int, labels: np.ndarray | None, classes: tuple[str, ...]) -> None:
+        pictures = ImageSet(
+            images=self._pixels(channels),
+            labels=labels,
+            classes=classes,
+            name=self.name or self.into.name,
+            origin="own pictures",
+            names=tuple(item.name for item in self.kept),
+            flip=channels == 3 and not all(len(word) == 1 for word in classes or ("  ",)),
+        )
+        pictures.save(self.part)
+        del pictures  # Windows removes no file that is still mapped
+        for name in ("pixels.raw", "grey.raw"):
+            (self.part / name).unlink(missing_ok=True)
 
     def _pixels(self, channels: int) -> np.ndarray:
         """The raw RGB rows as an array on the disk; made grey a thousand at a time if need be."""
@@ -215,9 +221,9 @@ def _is_grey(pixels: np.ndarray) -> bool:
 
 def _labels(folders: list[str], choice: str) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """Classes from folder names, in natural order; none where they would say little."""
-    kinds = sorted({folder or "other" for folder in folders})
-    few = len(kinds) > 100 or len(folders) < 4 * len(kinds) or "" in folders
-    if choice == "off" or len(kinds) < 2 or (choice == "auto" and few):
+    kinds = sorted({folder or "other" for folder in folders}, key=natural)
+    few = len(kinds) > SENSIBLE_KINDS or len(folders) < 4 * len(kinds) or "" in folders
+    if choice == "off" or not 2 <= len(kinds) <= MOST_KINDS or (choice == "auto" and few):
         return None, ()
     number = {kind: index for index, kind in enumerate(kinds)}
     return np.array([number[folder or "other"] for folder in folders], np.int64), tuple(kinds)

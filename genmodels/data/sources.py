@@ -45,15 +45,15 @@ def find(sources: list[pathlib.Path]) -> list[Found]:
     """
     containers = sum(source.is_dir() or is_zip(source) for source in sources)
     found: list[Found] = []
-    names: set[str] = set()
+    names: dict[str, int] = {}  # and how often each was met: a ZIP may hold one name 50,000 times
     for source in sources:
         top = source.stem if containers > 1 else ""
         for item in _look_into(source, top):
-            name, copies = item.name, 1
+            name = item.name
             while name in names:
-                copies += 1
-                name = f"{item.name} ({copies})"
-            names.add(name)
+                names[item.name] += 1
+                name = f"{item.name} ({names[item.name]})"
+            names[name] = 1
             found.append(dataclasses.replace(item, name=name))
             if len(found) >= MOST_FILES:
                 return found

@@ -88,7 +88,7 @@ def pictures_of(order: Order) -> ImageSet:
         return starters.open(order["set"])
     try:
         return ImageSet.open(pathlib.Path(order["set"]))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         raise Trouble("The pictures of this run are not on the disk any more. Choose a set again.") from error
 
 
