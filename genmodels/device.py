@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pathlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,6 +48,17 @@ def threads(wish: int = 0) -> int:
     with both of two cores busy, two threads made a tenth of the pictures that one made.
     """
     return wish or max(1, min(cores() // 2, 4))
+
+
+def child_environment() -> dict[str, str]:
+    """The environment for a process of our own: it finds this package, and its idle threads sleep.
+
+    Threads that spin while they wait starve everyone on a busy machine: a GAN made 63 pictures a second instead of
+    276, and fitting a VAE's mixture took 13 processor seconds instead of 0.3.
+    """
+    here = str(pathlib.Path(__file__).resolve().parents[1])
+    paths = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": paths, "OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def memory() -> int:

@@ -54,6 +54,12 @@ class Studio:
         self._packed = tempfile.TemporaryDirectory(prefix="genmodels-")  # goes with the studio
         self.parcels = pathlib.Path(self._packed.name)
 
+    def warm(self) -> None:
+        """Bring torch before anybody needs it, so that the first click need not wait for it."""
+        import torch
+
+        torch.set_num_threads(1)
+
     # ---- who
 
     def greet(self, visitor: str | None) -> str:

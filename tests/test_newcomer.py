@@ -26,7 +26,8 @@ def project(tmp_path_factory) -> pathlib.Path:
     (copy / file).write_text(code, encoding="utf-8")
     word = re.search(r'`(NAMES = \("gan", "vae", "\w+"\))`', section).group(1)
     init = copy / "genmodels" / "models" / "__init__.py"
-    init.write_text(re.sub(r"^NAMES = .*$", word, init.read_text(encoding="utf-8"), flags=re.MULTILINE), encoding="utf-8")
+    names = re.sub(r"^NAMES = .*$", word, init.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    init.write_text(names, encoding="utf-8")
     return copy
 
 

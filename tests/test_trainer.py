@@ -85,10 +85,9 @@ def test_numbers_that_run_away_come_back_three_times_and_then_it_says_so(monkeyp
 
     monkeypatch.setattr(Training, "advance", harmed)
     monkeypatch.setattr("genmodels.trainer.READ_EVERY", 0)
-    events = []
+    events: list = []
     with pytest.raises(Trouble, match="lower learning rate"):
-        for event in train(made("gan", GREY), pictures(GREY), Plan(budget=10_000, unit="images", threads=1)):
-            events.append(event)
+        events.extend(train(made("gan", GREY), pictures(GREY), Plan(budget=10_000, unit="images", threads=1)))
     found = [event for event in events if isinstance(event, Problem)]
     assert [event.facts["tries"] for event in found] == [1, 2, 3]
 
@@ -167,9 +166,7 @@ for family in ("gan", "vae"):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     here = os.path.dirname(__file__)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.path.dirname(here)}
-    subprocess.run(
-        [*command, str(tmp_path / "work.py"), here, str(tmp_path)], check=True, env=environment, timeout=120
-    )
+    subprocess.run([*command, str(tmp_path / "work.py"), here, str(tmp_path)], check=True, env=environment, timeout=120)
     for family in ("gan", "vae"):
         first, second = (json.loads((tmp_path / f"{family}-{rank}.json").read_text()) for rank in (0, 1))
         assert first == second

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
+from threadpoolctl import threadpool_limits
 
 SHRUNK = 200  # with fewer points, covariances are diagonal
 
@@ -26,7 +27,7 @@ def fit_mixture(points: np.ndarray, components: int, quick: bool, start: list[np
     mixture = GaussianMixture(
         used, covariance_type=kind, reg_covar=1e-3, max_iter=2 if quick else 60, random_state=0, **near
     )
-    with warnings.catch_warnings():
+    with threadpool_limits(1), warnings.catch_warnings():  # BLAS threads that wait for a busy core cost 30 times more
         warnings.simplefilter("ignore", ConvergenceWarning)
         mixture.fit(points)
     size = points.shape[1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import pathlib
 import secrets
 import subprocess
@@ -15,6 +14,7 @@ from typing import Any
 import filelock
 
 from .. import home
+from ..device import child_environment
 from ..events import Event, Trouble
 from . import files, points, queue, result, segments
 from .look import Look, Sheet, children, look_at, state_of
@@ -87,8 +87,6 @@ class Run:
     def _launch(self) -> None:
         queue.join(self.folder)
         (self.folder / "ended.json").unlink(missing_ok=True)
-        here = pathlib.Path(__file__).resolve().parents[2]
-        paths = os.pathsep.join(filter(None, [str(here), os.environ.get("PYTHONPATH")]))
         flags = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) | getattr(
             subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0
         )
@@ -96,7 +94,7 @@ class Run:
             children[self.folder] = subprocess.Popen(
                 [sys.executable, "-m", "genmodels.runs", str(self.folder)],
                 cwd=self.folder.parent,
-                env={**os.environ, "PYTHONPATH": paths},
+                env=child_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

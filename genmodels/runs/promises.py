@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import pathlib
 import platform
 import secrets
@@ -38,13 +37,10 @@ def promise(order: Order) -> dict[str, Any]:
         file.parent.mkdir(parents=True, exist_ok=True)
         ordered = file.with_name(f"{files.FRESH}{secrets.token_hex(4)}-{file.name}")  # one for each who asks
         files.write_json(ordered, order)
-        here = str(pathlib.Path(__file__).resolve().parents[2])
-        paths = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
         command = [sys.executable, "-m", "genmodels.runs", "--probe", str(ordered), str(file)]
         try:
-            subprocess.run(
-                command, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, timeout=LONGEST, check=True
-            )
+            environment = device.child_environment()
+            subprocess.run(command, env=environment, capture_output=True, timeout=LONGEST, check=True)
         except subprocess.TimeoutExpired as error:
             raise Trouble("This machine is too busy to say how long it will take.") from error
         except subprocess.CalledProcessError as error:

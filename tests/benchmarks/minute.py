@@ -74,7 +74,6 @@ def main() -> None:
     chosen = options.parse_args()
     import torch  # loaded before anybody presses Start, as the app does it
 
-
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         os.environ["GENMODELS_HOME"] = folder
