@@ -142,29 +142,19 @@ def test_building_the_app_brings_no_torch(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_wall_hangs_there_at_once_and_shuffle_changes_it(page: playwright.Page) -> None:
-    before = wall_pixels(page)
+    first, before = page.locator("#wall img").first.get_attribute("src"), wall_pixels(page)
     assert len(before) >= 16
     page.locator("#shuffle").click()
-    page.wait_for_function(
-        "old => document.querySelector('#wall .tile img').src !== old",
-        arg=page.locator("#wall img").first.get_attribute("src"),
-        timeout=60_000,
-    )
+    expect(page.locator("#wall img").first).not_to_have_attribute("src", first, timeout=60_000)
     seed = page.locator("#seed input")
     shuffled, drawn = wall_pixels(page), seed.input_value()
     assert (shuffled != before).any()
     seed.fill("0")
-    page.wait_for_function("old => document.querySelector('#wall .tile img').src === old", arg=_first(before))
+    expect(page.locator("#wall img").first).to_have_attribute("src", first, timeout=30_000)
     assert (wall_pixels(page) == before).all()
     seed.fill(drawn)
-    page.wait_for_function("old => document.querySelector('#wall .tile img').src !== old", arg=_first(before))
+    expect(page.locator("#wall img").first).not_to_have_attribute("src", first, timeout=30_000)
     assert (wall_pixels(page) == shuffled).all(), "the same seed must draw the same pictures"
-
-
-def _first(pixels: np.ndarray) -> str:
-    from genmodels.ui.views import png_uri
-
-    return png_uri(pixels[0][..., None])
 
 
 def test_a_picture_tells_its_recipe(page: playwright.Page) -> None:
@@ -276,6 +266,13 @@ def test_the_library_renames_gives_takes_and_asks_before_it_deletes(
     expect(page.locator("#shelf .card", has_text="Étude")).to_have_count(0)
     page.locator("#upload_model input[type=file], input[type=file]").first.set_input_files(file)
     expect(page.locator("#shelf .card", has_text="Étude")).to_be_visible(timeout=30_000)
+
+
+def test_a_seed_that_is_too_large_gets_one_sentence_and_the_wall_stays(page: playwright.Page) -> None:
+    count = page.locator("#wall .tile").count()
+    page.locator("#seed input").fill("99999999999")
+    expect(page.locator("#picked .note")).to_contain_text("A seed is a whole number from 0 to")
+    assert page.locator("#wall .tile").count() == count
 
 
 def test_a_bad_file_gets_one_sentence(page: playwright.Page, tmp_path: pathlib.Path) -> None:

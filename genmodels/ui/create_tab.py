@@ -10,9 +10,9 @@ import gradio as gr
 from ..events import Trouble
 from ..library import Shelved
 from ..studio import Studio
-from ..walls import LARGEST_SEED, STORED, Ask, Wall, counts_of
+from ..walls import STORED, Ask, Wall, counts_of
 from . import views
-from .page import LIVE, Page, download, pane, told
+from .page import LIVE, Page, download, noted, pane, told
 from .words import say
 
 ALL = -1  # every class in turn
@@ -56,8 +56,6 @@ class Create:
                         wall.ask.seed if wall else 0,
                         label=say("Seed"),
                         precision=0,
-                        minimum=0,
-                        maximum=LARGEST_SEED,
                         elem_id="seed",
                         min_width=120,
                     )
@@ -76,21 +74,21 @@ class Create:
     def _wire(self, studio: Studio) -> None:
         shown = [self.wall, self.picked]
 
-        @told
+        @noted(1, 2)
         def draw(visitor, model, seed, count, what, diversity, index, request: gr.Request) -> tuple:
             return _drawn(studio, (visitor, model, seed, count, what, diversity), index, request)
 
-        @told
+        @noted(2, 3)
         def shuffle(visitor, model, _, count, what, diversity, index, request: gr.Request) -> tuple:
             seed = secrets.randbelow(1_000_000)
             return seed, *_drawn(studio, (visitor, model, seed, count, what, diversity), index, request)
 
-        @told
+        @noted(1, 2)
         def pick(visitor, model, seed, count, what, diversity, event: gr.EventData) -> tuple:
             index, label = int(event.index), int(event.label) if event.label else None
             return index, views.picked(studio.picture(visitor, _ask(model, seed, count, what, diversity), index, label))
 
-        @told
+        @noted(5, 10)
         def choose(visitor: str, event: gr.EventData) -> tuple:
             return self.open_model(visitor, event.model)
 

@@ -25,9 +25,8 @@ def component(field: Described, value: Any) -> gr.components.Component:
         return gr.Textbox(str(value or ""), max_lines=1, **words)
     if field.step and field.low is not None and field.high is not None:
         return gr.Slider(field.low, field.high, value, step=field.step, **words)
-    return gr.Number(
-        value, precision=0 if field.kind == "integer" else None, minimum=field.low, maximum=field.high, **words
-    )
+    # No limits here: gradio would complain in English while somebody is still typing. Start checks them all.
+    return gr.Number(value, precision=0 if field.kind == "integer" else None, **words)
 
 
 def fields(settings: type[Settings], expert: bool | None = None, skip: tuple[str, ...] = ()) -> list[Described]:

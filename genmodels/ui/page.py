@@ -49,30 +49,52 @@ def download(button: gr.Button, pack: Callable[..., Any], inputs: list[Any]) -> 
 
 
 def told(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """A handler whose troubles reach the person as one sentence; what nobody foresaw goes to the log, and says so."""
+    """A handler whose troubles reach the person as one sentence, on a toast."""
 
     @functools.wraps(handler)
     def tell(*given: Any, **named: Any) -> Any:
-        with _told(handler):
+        with _toast(handler):
             return handler(*given, **named)
 
     @functools.wraps(handler)
     def tell_on(*given: Any, **named: Any) -> Any:
-        with _told(handler):
+        with _toast(handler):
             yield from handler(*given, **named)
 
     return tell_on if inspect.isgeneratorfunction(handler) else tell
 
 
+def noted(place: int, outputs: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The same for what bypasses the queue, where gradio shows no toast: the sentence takes the place of one output."""
+
+    def wrap(handler: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(handler)
+        def tell(*given: Any, **named: Any) -> Any:
+            try:
+                return handler(*given, **named)
+            except Exception as error:
+                left: list[Any] = [gr.skip()] * outputs
+                left[place] = views.note(_sentence(handler, error), "warn")
+                return tuple(left) if outputs > 1 else left[0]
+
+        return tell
+
+    return wrap
+
+
 @contextlib.contextmanager
-def _told(handler: Callable[..., Any]) -> Iterator[None]:
+def _toast(handler: Callable[..., Any]) -> Iterator[None]:
     try:
         yield
-    except Trouble as trouble:
-        raise gr.Error(say(trouble.template, **trouble.facts), title="", print_exception=False) from trouble
     except gr.Error:
         raise
-    except Exception as surprise:
-        log.exception("%s failed", handler.__qualname__)
-        sentence = say("Something went wrong here, and nothing was lost. Try again, or reload the page.")
-        raise gr.Error(sentence, title="", print_exception=False) from surprise
+    except Exception as error:
+        raise gr.Error(_sentence(handler, error), title="", print_exception=False) from error
+
+
+def _sentence(handler: Callable[..., Any], error: Exception) -> str:
+    """What to tell the person; what nobody foresaw goes to the log."""
+    if isinstance(error, Trouble):
+        return say(error.template, **error.facts)
+    log.error("%s failed", handler.__qualname__, exc_info=error)
+    return say("Something went wrong here, and nothing was lost. Try again, or reload the page.")

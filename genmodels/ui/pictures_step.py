@@ -12,7 +12,7 @@ from ..data.selection import LEAST
 from ..events import Trouble
 from ..sets import Cleaning
 from . import forms, gather_views, set_views, views
-from .page import QUIET, Page, pane, told
+from .page import QUIET, Page, noted, pane, told
 from .words import say
 
 GATHER = pathlib.Path(__file__).with_name("gather.js").read_text(encoding="utf-8")
@@ -79,7 +79,7 @@ class PicturesStep:
             key = studio.take(token, files or [], (name or "").strip(), settings.get("intake", {}))
             return key, _report(studio.cleaning(token, key)), gr.Timer(active=True), None
 
-        @told
+        @noted(1, 2)
         def add(token: str, label: str, event: gr.EventData) -> tuple:
             return gr.Column(visible=True), gather_views.pile(studio.add_picture(token, event.data, label or ""), LEAST)
 

@@ -12,7 +12,7 @@ from ..studio import Watched
 from . import train_views, views
 from .create_tab import Create
 from .model_step import order
-from .page import LIVE, QUIET, Page, download, pane, told
+from .page import LIVE, QUIET, Page, download, noted, pane, told
 from .words import say
 
 POLL = 1.0  # seconds
@@ -72,7 +72,7 @@ class WatchStep:
                 return [], -1, *self._views(None, False)
             return self._redrawn(watched, before, (at or 0) < last)
 
-        @told
+        @noted(0, 1)
         def travel(token: str, key: str, at: float) -> str:
             seen = studio.watch(token, key, int(at or 0))
             return train_views.moment(seen.sheet, seen.look, seen.at)
