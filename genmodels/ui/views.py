@@ -25,7 +25,9 @@ element.addEventListener('click', event => {
 });
 const show = () => {  // the chosen card is never out of sight
   const cards = element.querySelector('.cards'), chosen = cards && cards.querySelector('[aria-pressed=true]');
-  if (chosen) cards.scrollLeft = chosen.offsetLeft - 12;
+  const right = chosen && chosen.offsetLeft + chosen.offsetWidth - cards.clientWidth;
+  if (chosen && (chosen.offsetLeft < cards.scrollLeft || right > cards.scrollLeft))
+    cards.scrollLeft = chosen.offsetLeft - 12;
 };
 watch('value', show); new IntersectionObserver(show).observe(element);
 element.addEventListener('keydown', event => {
