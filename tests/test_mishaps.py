@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from genmodels import runs
+from genmodels import checkpoint, runs
 from genmodels.__main__ import main
 from genmodels.checkpoint import Checkpoint
 from genmodels.data.imageset import ImageSet
-from genmodels.events import Preview, Saved
+from genmodels.events import Preview, Saved, Trouble
+from genmodels.images import PictureFormat
 from genmodels.runs import Run, files, promises
+from genmodels.runs.order import build
 
 BATCH = 8
 
@@ -31,7 +33,10 @@ def pictures(tmp_path):
 def order(pictures, steps=20, **change):
     options = {"width": 4, "critic_width": 4, "noise": 8, "batch": BATCH}
     plan = {"budget": steps * BATCH, "unit": "images", "threads": 1, "save_every": 1}
-    return {"family": "gan", "size": "tiny", "set": str(pictures), "options": options, "plan": plan, **change}
+    return {"family": "gan", "size": "tiny", "set": str(pictures), "options": options, "plan": plan} | {
+        "start_from": "",
+        **change,
+    }
 
 
 @pytest.fixture
@@ -188,3 +193,21 @@ def test_a_stopped_run_on_pictures_in_order_of_their_folders_settles_on_all_of_t
     model = family(family.suited(options, pictures.format, count), pictures.format)
     settle(model, pictures)
     assert not torch.allclose(model.means[0], model.means[1])  # each from its own pictures, not from everybody's
+
+
+def test_a_model_too_large_to_be_opened_later_is_refused_before_it_is_trained(pictures):
+    options = {"width": 256, "critic_width": 256}
+    with pytest.raises(Trouble, match="too large"):
+        build(order(pictures, size="large", options=options), PictureFormat(64, 3, ()), 99)
+
+
+def test_what_a_normalised_critic_knows_of_a_class_goes_by_the_name_of_the_class(tmp_path, pictures):
+    wanted = order(pictures)
+    wanted["options"]["critic_norm"] = "spectral"
+    first = build(wanted, PictureFormat(28, 1, ("odd", "even")), 32)
+    checkpoint.save(tmp_path / "first", first, name="first", size="tiny", trained={})
+    second = build(
+        {**wanted, "start_from": str(tmp_path / "first")}, PictureFormat(28, 1, ("even", "odd")), 32
+    ).state_dict()
+    name = "critic.classes.parametrizations.weight.original"
+    assert torch.equal(second[name], first.state_dict()[name].flip(0))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..trainer import Plan
 
 Order = dict[str, Any]
+PER_CLASS = ("classes.weight", "classes.parametrizations.weight.original")  # plain, and spectrally normalised
 EMPTY: Order = {"family": "gan", "size": "small", "options": {}, "plan": {}, "set": "", "start_from": ""}
 
 
@@ -96,9 +97,13 @@ def build(order: Order, picture: PictureFormat, count: int) -> GenerativeModel:
     """A new model as ordered for `count` pictures, the same for the same seed; it may start from a checkpoint."""
     import torch
 
+    from ..checkpoint import MOST_PARAMETERS
+
     torch.manual_seed(plan_of(order).seed)
     family = FAMILIES[order["family"]]
     model = family(family.suited(options_of(order), picture, count), picture)
+    if sum(weight.numel() for weight in model.state_dict().values()) > MOST_PARAMETERS:  # nobody could open it later
+        raise Trouble("{name} is too large for this studio.", name=family.__name__)
     if order["start_from"]:
         take_over(model, pathlib.Path(order["start_from"]))
     return model
@@ -128,7 +133,7 @@ def take_over(model: GenerativeModel, folder: pathlib.Path) -> None:
     with torch.no_grad():
         for name, weight in mine.items():
             theirs = known.get(name)
-            if theirs is not None and name.endswith("classes.weight"):
+            if theirs is not None and name.endswith(PER_CLASS):
                 for to, of in rows:
                     if theirs.shape[1:] == weight.shape[1:]:
                         weight[to] = theirs[of]
