@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -17,7 +18,11 @@ from .page import told
 
 def build(studio: Studio) -> None:
     """Name the calls. On a shared host `visitor` is a token of your own choosing: 32 hexadecimal digits."""
+    for call in (*_pictures(studio), *_runs(studio)):
+        gr.api(call, api_name=call.__name__)
 
+
+def _pictures(studio: Studio) -> tuple[Callable, ...]:
     @told
     def models(visitor: str = "") -> list[dict[str, Any]]:
         """The models that can be sampled."""
@@ -49,6 +54,10 @@ def build(studio: Studio) -> None:
             for each in made
         ]
 
+    return models, sample
+
+
+def _runs(studio: Studio) -> tuple[Callable, ...]:
     @told
     def start_run(
         set: str, family: str = "gan", size: str = "small", seconds: float = 60, name: str = "", visitor: str = ""
@@ -76,5 +85,4 @@ def build(studio: Studio) -> None:
         studio.tell(visitor, run, wish)
         return True
 
-    for call in (models, sample, start_run, look, tell):
-        gr.api(call, api_name=call.__name__)
+    return start_run, look, tell

@@ -49,6 +49,7 @@ class Library:
         ]
         self.outputs = [*self.shown, *self.details]
         self._wire()
+        self._wire_runs()
 
     def _model_desk(self) -> None:
         self.facts = pane("", "model_facts")
@@ -85,10 +86,6 @@ class Library:
             return self.redrawn(token, event.model, "")
 
         @told
-        def choose_run(token: str, event: gr.EventData) -> tuple:
-            return self.redrawn(token, "", event.run)
-
-        @told
         def rename(token: str, key: str, name: str) -> tuple:
             studio.rename(token, key, name)
             return self.redrawn(token, key, "")
@@ -96,11 +93,6 @@ class Library:
         @told
         def delete(token: str, key: str) -> tuple:
             studio.delete(token, key)
-            return self.redrawn(token, "", "")
-
-        @told
-        def delete_run(token: str, key: str) -> tuple:
-            studio.tell(token, key, "delete")
             return self.redrawn(token, "", "")
 
         @told
@@ -115,6 +107,32 @@ class Library:
         def use(token: str, key: str) -> tuple:
             return gr.Tabs(selected="create"), *self.create.open_model(token, key)
 
+        one, outputs = [visitor, self.model], self.outputs
+        self.shelf.pick(choose_model, visitor, outputs, **LIVE)
+        gr.on([self.save.click, self.name.submit], rename, [*one, self.name], outputs, **QUIET)
+        self.upload.upload(bring, [visitor, self.upload], outputs, **{**QUIET, "show_progress": "minimal"})
+        self.use.click(use, one, [self.page.rooms, *self.create.outputs], **QUIET)
+        download(self.take, take, one)
+        self.really.click(delete, one, outputs, **QUIET)
+        for ask, spare, sure in (
+            (self.delete, self.spare, self.sure),
+            (self.delete_run, self.spare_run, self.sure_run),
+        ):
+            ask.click(lambda: gr.Column(visible=True), None, sure, queue=False, **QUIET)
+            spare.click(lambda: gr.Column(visible=False), None, sure, queue=False, **QUIET)
+
+    def _wire_runs(self) -> None:
+        studio, visitor = self.page.studio, self.page.visitor
+
+        @told
+        def choose_run(token: str, event: gr.EventData) -> tuple:
+            return self.redrawn(token, "", event.run)
+
+        @told
+        def delete_run(token: str, key: str) -> tuple:
+            studio.tell(token, key, "delete")
+            return self.redrawn(token, "", "")
+
         @told
         def watch(token: str, key: str) -> tuple:
             return gr.Tabs(selected="train"), *self.train.watch.attach(token, key)
@@ -124,24 +142,12 @@ class Library:
             studio.tell(token, key, "resume")
             return watch(token, key)
 
-        one, run, outputs = [visitor, self.model], [visitor, self.run], self.outputs
+        run, outputs = [visitor, self.run], self.outputs
         trained = [self.page.rooms, self.train.watch.run, *self.train.watch.outputs]
-        self.shelf.pick(choose_model, visitor, outputs, **LIVE)
         self.runs.pick(choose_run, visitor, outputs, **LIVE)
-        gr.on([self.save.click, self.name.submit], rename, [*one, self.name], outputs, **QUIET)
-        self.upload.upload(bring, [visitor, self.upload], outputs, **{**QUIET, "show_progress": "minimal"})
-        self.use.click(use, one, [self.page.rooms, *self.create.outputs], **QUIET)
-        download(self.take, take, one)
-        self.really.click(delete, one, outputs, **QUIET)
         self.really_run.click(delete_run, run, outputs, **QUIET)
         self.watch.click(watch, run, trained, **QUIET)
         self.resume.click(resume, run, trained, **QUIET)
-        for ask, spare, sure in (
-            (self.delete, self.spare, self.sure),
-            (self.delete_run, self.spare_run, self.sure_run),
-        ):
-            ask.click(lambda: gr.Column(visible=True), None, sure, queue=False, **QUIET)
-            spare.click(lambda: gr.Column(visible=False), None, sure, queue=False, **QUIET)
 
     def redrawn(self, token: str, model_key: str, run_key: str) -> tuple:
         """The value of each of `outputs`, with this model or run chosen, or none."""

@@ -34,6 +34,7 @@ class PicturesStep:
             self._own()
         self.timer = gr.Timer(POLL, active=False)
         self._wire()
+        self._wire_own()
 
     def _own(self) -> None:
         with gr.Tabs():
@@ -75,20 +76,6 @@ class PicturesStep:
             return set_views.seen(studio.seen(token, key, SEEN, {}))
 
         @told
-        def take(token: str, files: list[str] | None, name: str, settings: dict[str, Any]) -> tuple:
-            key = studio.take(token, files or [], (name or "").strip(), settings.get("intake", {}))
-            return key, _report(studio.cleaning(token, key)), gr.Timer(active=True), None
-
-        @noted(1, 2)
-        def add(token: str, label: str, event: gr.EventData) -> tuple:
-            return gr.Column(visible=True), gather_views.pile(studio.add_picture(token, event.data, label or ""), LEAST)
-
-        @told
-        def make(token: str, name: str, settings: dict[str, Any]) -> tuple:
-            key = studio.take_pile(token, name or "", settings.get("intake", {}))
-            return key, _report(studio.cleaning(token, key)), gr.Timer(active=True), gr.Column(visible=False)
-
-        @told
         def tick(token: str, key: str, chosen: str) -> tuple:
             try:
                 report = studio.cleaning(token, key)
@@ -113,6 +100,33 @@ class PicturesStep:
         self.see, self.asked = see, [visitor, self.chosen]
         self.chosen.change(see, self.asked, self.seen, trigger_mode="always_last", **QUIET)
         taken = [self.taking, self.report, self.timer]
+        self.timer.tick(
+            tick,
+            [visitor, self.taking, self.chosen],
+            [self.report, self.timer, self.cards, self.chosen, self.seen],
+            **QUIET,
+        )
+        self.report.pick(decide, visitor, [*taken, self.cards, self.chosen], **QUIET)
+
+    def _wire_own(self) -> None:
+        """A person's own pictures: files, drawings, photographs."""
+        studio, visitor = self.page.studio, self.page.visitor
+
+        @told
+        def take(token: str, files: list[str] | None, name: str, settings: dict[str, Any]) -> tuple:
+            key = studio.take(token, files or [], (name or "").strip(), settings.get("intake", {}))
+            return key, _report(studio.cleaning(token, key)), gr.Timer(active=True), None
+
+        @noted(1, 2)
+        def add(token: str, label: str, event: gr.EventData) -> tuple:
+            return gr.Column(visible=True), gather_views.pile(studio.add_picture(token, event.data, label or ""), LEAST)
+
+        @told
+        def make(token: str, name: str, settings: dict[str, Any]) -> tuple:
+            key = studio.take_pile(token, name or "", settings.get("intake", {}))
+            return key, _report(studio.cleaning(token, key)), gr.Timer(active=True), gr.Column(visible=False)
+
+        taken = [self.taking, self.report, self.timer]
         self.look.click(take, [visitor, self.files, self.name, self.settings], [*taken, self.files], **QUIET)
         for source, label in ((self.pad, self.drawn), (self.camera, self.filmed)):
             source.picture(
@@ -124,13 +138,6 @@ class PicturesStep:
                 **QUIET,
             )
         self.make.click(make, [visitor, self.name, self.settings], [*taken, self.piled], **QUIET)
-        self.timer.tick(
-            tick,
-            [visitor, self.taking, self.chosen],
-            [self.report, self.timer, self.cards, self.chosen, self.seen],
-            **QUIET,
-        )
-        self.report.pick(decide, visitor, [*taken, self.cards, self.chosen], **QUIET)
 
     def refresh(self, token: str, chosen: str) -> str:
         """The cards for this visitor."""
