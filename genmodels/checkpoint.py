@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import pathlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pydantic
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 _TYPES = {"torch.float32": "F32", "torch.int64": "I64"}  # a model's own types and safetensors' words for them
 MOST_PARAMETERS = 50_000_000
+LONGEST_NAME = 100  # letters
 PUBLIC = (  # what may leave the machine; resume state and people's pictures never do
     "config.json",
     "model.safetensors",
@@ -36,6 +37,17 @@ PUBLIC = (  # what may leave the machine; resume state and people's pictures nev
 )
 
 
+class Wall(pydantic.BaseModel):
+    """What samples.webp shows: pictures of a seed, row by row, and each one's class."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="ignore")
+
+    seed: int
+    count: int = pydantic.Field(ge=1, le=1_024)
+    columns: int = pydantic.Field(ge=1, le=64)
+    labels: list[int] | None = None
+
+
 class Config(pydantic.BaseModel):
     """What config.json may say: checked before anything is built from it."""
 
@@ -44,13 +56,13 @@ class Config(pydantic.BaseModel):
     format: int = pydantic.Field(ge=1)
     family: str
     size: str = ""  # name of the preset
-    name: str = pydantic.Field("", max_length=100)
+    name: str = pydantic.Field("", max_length=LONGEST_NAME)
     options: dict[str, Any]
-    pixels: int = pydantic.Field(ge=8, le=256)
-    channels: int = pydantic.Field(ge=1, le=3)
+    pixels: Literal[28, 32, 64]
+    channels: Literal[1, 3]
     classes: list[str] = pydantic.Field([], max_length=1_000)
     trained: dict[str, Any] = {}  # facts for people: pictures, seconds, images, set, licence, hardware
-    wall: dict[str, Any] = {}  # seed, count, columns and labels of samples.webp
+    wall: Wall  # how samples.webp is laid out
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +129,7 @@ class Checkpoint:
     @property
     def wall(self) -> dict[str, Any]:
         """How samples.webp is laid out: seed, count, columns, labels."""
-        return self.config.wall
+        return self.config.wall.model_dump()
 
     @property
     def picture(self) -> PictureFormat:
@@ -134,9 +146,12 @@ class Checkpoint:
         return digest.hexdigest()[:12]
 
     def wall_pixels(self) -> np.ndarray:
-        """The stored wall, without touching the model: uint8 [n, h, w, c]."""
-        sheet = open_pixels(self.folder / "samples.webp", self.config.channels)
-        return ungrid(sheet, self.config.pixels, int(self.config.wall["count"]))
+        """The stored wall, without touching the model: uint8 [n, h, w, c]. Raises Trouble."""
+        try:
+            sheet = open_pixels(self.folder / "samples.webp", self.config.channels)
+            return ungrid(sheet, self.config.pixels, self.config.wall.count)
+        except (OSError, ValueError) as error:
+            raise Trouble("The pictures of {name} cannot be read.", name=self.name) from error
 
     def load(self, device: str = "cpu") -> GenerativeModel:
         """Build the model and read its weights, all or nothing: names, shapes, types and finiteness must be right.
@@ -195,13 +210,13 @@ def save(folder: pathlib.Path, model: GenerativeModel, *, name: str, size: str, 
         format=FORMAT,
         family=model.family,
         size=size,
-        name=name,
+        name=name[:LONGEST_NAME],
         options=model.options.model_dump(),
         pixels=model.picture.size,
         channels=model.picture.channels,
         classes=list(model.picture.classes),
         trained=trained,
-        wall={"seed": 0, "count": len(pixels), "columns": columns, "labels": labels},
+        wall=Wall(seed=0, count=len(pixels), columns=columns, labels=labels),
     )
     state = {part: tensor.detach().cpu().contiguous() for part, tensor in model.state_dict().items()}
     save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
@@ -212,7 +227,7 @@ def save(folder: pathlib.Path, model: GenerativeModel, *, name: str, size: str, 
 
 
 def wall_labels(classes: int) -> tuple[int, int, list[int] | None]:
-    """How many pictures a wall has, in how many columns, and each one's class; every class stands there in pairs."""
+    """How many pictures a wall has, in how many columns, and each one's class: up to 32 stand there in pairs."""
     if not classes:
         return 64, 8, None
     if classes <= 12:

@@ -24,7 +24,10 @@ class Doctor:
         self.readings = 0
 
     def scored(self, variety: float, images: int, fraction: float) -> Iterator[Problem]:
-        """After each preview: mode collapse is low variety that stays low once drawing has begun."""
+        """After each preview: mode collapse is low variety that stays low once drawing has begun.
+
+        `fraction` is the share of the run that is over, 1 for a run without an end.
+        """
         self.seen += 1
         self.low = self.low + 1 if variety < COLLAPSED else 0
         if not self.low:
@@ -73,15 +76,20 @@ def variety(pixels: np.ndarray, labels: Sequence[int] | None) -> float:
 
 
 def _distances(rows: np.ndarray) -> np.ndarray:
+    """Of every pair, through one matrix product: |a - b|^2 = |a|^2 + |b|^2 - 2 a.b."""
     first, second = np.triu_indices(len(rows), k=1)
-    return np.sqrt(np.square(rows[first] - rows[second]).mean(axis=1))
+    products = rows @ rows.T
+    squares = np.diag(products)
+    apart = squares[first] + squares[second] - 2 * products[first, second]
+    return np.sqrt(np.maximum(apart, 0) / rows.shape[1])
 
 
 def like_real(pictures: ImageSet) -> float:
-    """The variety of the real pictures, from at most 24 of each class; never 0."""
-    images, labels = pictures.training()
-    if labels is None:
-        rows = np.linspace(0, len(images) - 1, min(len(images), 128)).astype(int)
-        return variety(images[rows], None) or 1.0
-    rows = np.concatenate([np.flatnonzero(labels == label)[:24] for label in np.unique(labels)])
-    return variety(images[rows], labels[rows]) or 1.0
+    """The variety of the real pictures, from at most 128 of them or 24 of each class; 0 where all are alike."""
+    rows = np.flatnonzero(~pictures.held_out)
+    if pictures.labels is None:
+        rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), 128)).astype(int)]
+        return variety(pictures.images[rows], None)
+    labels = pictures.labels[rows]
+    rows = np.sort(np.concatenate([rows[labels == label][:24] for label in np.unique(labels)]))
+    return variety(pictures.images[rows], pictures.labels[rows])

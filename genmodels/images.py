@@ -106,7 +106,7 @@ def square(picture: Image.Image, size: int, fit: str, background: int = 255) -> 
 
 def _busiest(picture: Image.Image) -> float:
     """Where along the longer side a square window holds most edges: 0 at the start, 1 at the end."""
-    scale = 64 / min(picture.size)
+    scale = min(64 / min(picture.size), 4096 / max(picture.size))
     small = picture.convert("L").resize(
         tuple(max(2, round(side * scale)) for side in picture.size), Image.Resampling.BOX
     )

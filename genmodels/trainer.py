@@ -81,7 +81,7 @@ class _Watch:
             yield from self._reading()
         if self._counted() >= self.preview_due:
             yield from self._preview(quick=True)
-        if training.seconds - self.saved_at >= training.plan.save_every:
+        if training.seconds - self.saved_at >= training.plan.save_every and training.fraction < 1:
             yield from self._point()
 
     def last(self) -> Iterator[Event]:
@@ -156,17 +156,21 @@ class _Watch:
         settled = training.settled(quick)
         pixels, labels, columns = wall(settled)
         yield Preview(images=training.images, seconds=training.seconds, columns=columns, pixels=pixels)
-        value = variety(pixels, labels) / self.real
-        yield Scored(name="variety", value=value, images=training.images)
-        yield from self.doctor.scored(value, training.images, training.fraction)
+        if self.real:  # real pictures that are all alike leave nothing to compare with
+            value = variety(pixels, labels) / self.real
+            yield Scored(name="variety", value=value, images=training.images)
+            yield from self.doctor.scored(value, training.images, training.fraction if training.plan.budget else 1.0)
 
     def _counted(self) -> float:
+        return self.training.images if self._by_pictures() else self.training.seconds
+
+    def _by_pictures(self) -> bool:
         """Previews follow the pictures where the budget does, so that a repeated run settles at the same moments."""
-        return self.training.images if self.training.plan.unit in ("images", "epochs") else self.training.seconds
+        return bool(self.training.plan.budget) and self.training.plan.unit in ("images", "epochs")
 
     def _due(self) -> float:
         training, plan = self.training, self.training.plan
-        if plan.unit in ("images", "epochs") and plan.budget:
+        if self._by_pictures():
             whole = plan.budget * (len(training.pixels) if plan.unit == "epochs" else 1)
             return whole * training.previews / 40
         return self._counted() + max(plan.preview_every, training.seconds / 40)

@@ -15,6 +15,8 @@ from .data.imageset import ImageSet
 from .models.base import GenerativeModel, Moment
 from .settings import setting
 
+SETTLED_VALUES = 64_000_000  # pixel values at a time that a family may settle on: 256 MB
+
 
 class Plan(Augmentation):
     """How long and how: everything about a run that is not about the model."""
@@ -72,6 +74,8 @@ class Training:
         self.view = critic_view(plan, pictures.format, len(pixels))
         self.step, self.images, self.seconds, self.slowed, self.previews = 0, 0, 0.0, 1.0, 0
         self.parts: dict[str, Tensor] = {}
+        self.some = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(0)).to(self.device)
+        self._settled = (-1, True)
         self._epoch: tuple[int, Tensor] = (-1, torch.empty(0))
 
     # ---- one step
@@ -136,17 +140,21 @@ class Training:
     # ---- what is drawn and kept
 
     def settled(self, quick: bool) -> GenerativeModel:
-        """The averaged model, ready to draw (the same object each time)."""
+        """The averaged model, ready to draw (the same object each time); settled once a step, `quick` or in full."""
         averaged = self.ema
+        if self._settled in ((self.step, quick), (self.step, False)):
+            return averaged.eval()
         for name, live in self.model.named_children():  # what is not averaged is kept as it is: weights to start from
             kept = averaged.get_submodule(name)
             if name not in self.model.averaged:
                 kept.load_state_dict(live.state_dict())
             for mine, theirs in zip(kept.buffers(), live.buffers(), strict=True):
                 mine.copy_(theirs)
-        rows = slice(None, 2_000 if quick else 20_000)
-        images = self.pixels[rows].float().div(127.5).sub(1.0)
+        most = min(2_000 if quick else 20_000, SETTLED_VALUES // self.pixels[0].numel())
+        rows = self.some[:most]  # of every class: own pictures lie in the order of their folders
+        images = self.pixels[rows].float().div_(127.5).sub_(1.0)
         averaged.settle(images, None if self.labels is None else self.labels[rows], quick)
+        self._settled = (self.step, quick)
         return averaged.eval()
 
     def tensors(self) -> dict[str, Tensor]:
@@ -179,6 +187,7 @@ class Training:
                 scaler.load_state_dict(facts["scalers"][name])
             for name in ("step", "images", "seconds", "slowed", "previews"):
                 setattr(self, name, facts[name])
+        self._settled = (-1, True)
 
 
 def _average(gradients: list[Tensor]) -> None:

@@ -140,6 +140,10 @@ def test_wrong_weights_are_refused(harm, tmp_path) -> None:
         ({"format": 2}, "newer version"),
         ({"family": "oracle"}, "family"),
         ({"pixels": 100_000}, "other things"),
+        ({"pixels": 13}, "other things"),
+        ({"channels": 2}, "other things"),
+        ({"wall": {}}, "other things"),
+        ({"wall": {"seed": 0, "count": 10**9, "columns": 8}}, "other things"),
         ({"classes": ["x"] * 5_000}, "other things"),
         ({"options": {"width": 10**9}}, "settings"),
         ({"options": {"surprise": 1}}, "settings"),
@@ -297,6 +301,24 @@ def test_a_newer_option_can_be_added_without_breaking_old_checkpoints(tmp_path) 
     del config["options"]["penalty_every"]
     (tmp_path / "config.json").write_text(json.dumps(config))
     assert Checkpoint.open(tmp_path).load().options.penalty_every == 4
+
+
+def test_a_broken_wall_gets_a_sentence(tmp_path) -> None:
+    opened = save(tmp_path, made("gan", FORMATS["colour 32"]), name="n" * 200, size="tiny", trained={})
+    (tmp_path / "samples.webp").write_bytes(b"RIFF no picture")
+    with pytest.raises(Trouble, match="cannot be read"):
+        opened.wall_pixels()
+
+
+def test_settling_sees_every_class_of_a_set_that_lies_in_the_order_of_its_folders() -> None:
+    picture = FORMATS["grey 28 with classes"]
+    labels = np.repeat(np.arange(3), 1_500)
+    pixels = np.random.default_rng(0).integers(0, 255, (4_500, 28, 28, 1)).astype(np.uint8)
+    training = Training(made("vae", picture, components=2), ImageSet(pixels, labels, picture.classes), Plan(threads=1))
+    seen: list[torch.Tensor] = []
+    training.ema.settle = lambda images, labels, quick: seen.append(labels)
+    training.settled(quick=True)
+    assert seen[0].unique().tolist() == [0, 1, 2]
 
 
 def test_a_format_is_plain_data() -> None:

@@ -135,10 +135,36 @@ def test_the_doctor_says_a_thing_once_until_it_is_over() -> None:
     assert not list(Doctor().scored(0.1, images=1, fraction=0.01))
 
 
+def test_collapse_is_said_in_a_run_without_an_end() -> None:
+    doctor = Doctor()
+    assert [problem.name for _ in range(20) for problem in doctor.scored(0.05, images=1, fraction=1.0)] == ["collapse"]
+
+
+def test_a_run_without_an_end_counted_in_pictures_previews_by_the_clock() -> None:
+    stream = train(made("gan", GREY), pictures(GREY), Plan(budget=0, unit="images", threads=1, preview_every=3600))
+    shown = 0
+    for event in stream:
+        shown += isinstance(event, Preview)
+        if isinstance(event, Progress) and event.step > 20:
+            break
+    stream.close()
+    assert shown == 1
+
+
+def test_pictures_that_are_all_alike_are_learned_without_an_alarm() -> None:
+    alike = ImageSet(np.full((40, 28, 28, 1), 90, np.uint8))
+    events = said(made("gan", alike.format), alike, budget=600)
+    assert not [event for event in events if isinstance(event, Scored | Problem)]
+
+
 def test_variety_is_counted_within_a_class() -> None:
     one_a_class = np.repeat(np.array([0, 200], np.uint8), 4).reshape(8, 1, 1, 1)
     assert variety(one_a_class, [0] * 4 + [1] * 4) == 0
     assert variety(one_a_class, None) > 100
+    random = np.random.default_rng(0).integers(0, 256, (5, 4, 4, 3)).astype(np.uint8)
+    pairs = [(random[i] / 1.0 - random[j], i) for i in range(5) for j in range(i + 1, 5)]
+    by_hand = np.mean([np.sqrt(np.square(difference).mean()) for difference, _ in pairs])
+    assert variety(random, None) == pytest.approx(by_hand, rel=1e-4)
     assert like_real(pictures(GREY)) > 0
 
 

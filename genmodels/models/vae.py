@@ -201,7 +201,7 @@ class Vae(GenerativeModel):
         """A component by chance, then a point in it; diversity shrinks or widens the component, not the choice."""
         group = torch.zeros(len(noise), dtype=torch.long, device=noise.device) if labels is None else labels
         bounds = self.weights[group].cumsum(1)  # [n, components]
-        component = (choice[:, None] > bounds).sum(1).clamp(max=bounds.shape[1] - 1)
+        component = (choice[:, None] * bounds[:, -1:] > bounds).sum(1)  # never one that has no weight
         factors = self.factors[group, component]  # [n, latent, latent]
         return self.means[group, component] + (factors @ (diversity * noise)[:, :, None]).squeeze(2)
 

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from .. import __version__, device, events
-from ..checkpoint import PUBLIC
+from ..checkpoint import LONGEST_NAME, PUBLIC
 from ..data.imageset import ImageSet
 from ..images import to_images
 from . import files
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ..models.base import GenerativeModel
 
 FRAMES, LINES = 60, 400  # of the time-lapse and of each kind in the history, at most
-LONGEST_NAME = 100  # letters: as long as config.json takes it
 
 
 def shelve(run: pathlib.Path, name: str, owner: str, fill: Callable[[pathlib.Path], None]) -> pathlib.Path:
