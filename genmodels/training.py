@@ -15,6 +15,7 @@ from .data.imageset import ImageSet
 from .models.base import GenerativeModel, Moment
 from .settings import setting
 
+LAYOUT = torch.channels_last  # measured on a CPU: 7 % (digits) to 15-20 % (colour) more pictures a second
 SETTLED_VALUES = 64_000_000  # pixel values at a time that a family may settle on: 256 MB
 
 
@@ -53,7 +54,8 @@ class Training:
         torch.set_num_threads(machine.threads(plan.threads))
         self.device = machine.choose()
         self.model, self.plan, self.options = model.to(self.device).train(), plan, model.options
-        self.ema = copy.deepcopy(self.model)
+        self.ema = copy.deepcopy(self.model)  # stays as a checkpoint is read, so that its pictures are the same bytes
+        self.model.to(memory_format=LAYOUT)
         pixels, labels = pictures.training()
         self.pixels = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().to(self.device)  # uint8 [n, c, h, w]
         self.labels = None if labels is None else torch.from_numpy(labels).to(self.device)
@@ -120,8 +122,8 @@ class Training:
             rows.append(self._epoch[1][at : at + missing])
             position, missing = position + len(rows[-1]), missing - len(rows[-1])
         mine = torch.cat(rows)[self.rank :: self.world]
-        images = self.pixels[mine].float().div_(127.5).sub_(1.0)
-        return self.feed(images, self.draws), None if self.labels is None else self.labels[mine]
+        images = self.feed(self.pixels[mine].float().div_(127.5).sub_(1.0), self.draws)
+        return images.contiguous(memory_format=LAYOUT), None if self.labels is None else self.labels[mine]
 
     def _schedule(self) -> float:
         """Constant, then linear to 2 %."""
@@ -180,7 +182,9 @@ class Training:
             for name, value in tensors.items():
                 if name.startswith(f"optimiser.{player}."):
                     index, key = name.removeprefix(f"optimiser.{player}.").split(".")
-                    state.setdefault(int(index), {})[key] = value.clone()
+                    like = self.players[player][int(index)]  # its own layout, which the fused step relies on
+                    kept = torch.empty_like(like).copy_(value) if value.shape == like.shape else value.clone()
+                    state.setdefault(int(index), {})[key] = kept
             optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
         if facts is not None:
             for name, scaler in self.scalers.items():
@@ -192,9 +196,11 @@ class Training:
 
 def _average(gradients: list[Tensor]) -> None:
     """One flattened all_reduce (no DDP wrapper: its hooks are bypassed when the loss is not its forward)."""
-    flat = torch.nn.utils.parameters_to_vector(gradients)
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
     distributed.all_reduce(flat)
-    torch.nn.utils.vector_to_parameters(flat.div_(distributed.get_world_size()), gradients)
+    parts = flat.div_(distributed.get_world_size()).split([gradient.numel() for gradient in gradients])
+    for gradient, part in zip(gradients, parts, strict=True):
+        gradient.copy_(part.view_as(gradient))
 
 
 def _mix(*numbers: int) -> int:
