@@ -22,12 +22,14 @@ from .data import starters
 from .events import Trouble
 from .library import OWN, Library, Shelved
 from .runs import Look, Run, promise, promised
+from .runs.order import check
 from .sets import Cleaning, PictureSet, Sets
 from .walls import Ask, Made, Wall, Walls
 
 SHIPPED = pathlib.Path(__file__).resolve().parents[1] / "checkpoints"
 TOKEN = re.compile(r"[0-9a-f]{32}")
 NOBODY = "nobody"  # owns nothing: who has no token yet sees what ships
+TWICE = 5  # seconds in which the same order again is one click too many
 PARCEL_SECONDS = 600  # what was packed for a download is kept so long; gradio has its own copy
 
 
@@ -182,6 +184,9 @@ class Studio:
     def start(self, visitor: str, order: dict[str, Any], name: str) -> str:
         """Begin a run; returns its key. `set` and `start_from` are keys of the visitor's own or shipped ones."""
         owner, addressed = self._owner(visitor), self._addressed(visitor, order)
+        newest = next(iter(self.runs(visitor)), None)
+        if newest and newest.alive and newest.order == check(addressed) and time.time() - newest.created < TWICE:
+            return newest.key  # pressed twice
         name = name or self._free_name(
             visitor, f"{self.pictures.find(owner, order['set']).title} {order['family'].upper()}"
         )
@@ -239,9 +244,7 @@ class Studio:
         look = run.look()
         if not look.points or not look.previews:
             raise Trouble("Nothing is saved yet. Wait a few seconds.")
-        shown = look.previews[min(max(0, at), len(look.previews) - 1)].images
-        point = min(look.points, key=lambda point: abs(point.images - shown))
-        return OWN + run.keep(point.name).name
+        return OWN + run.keep(look.nearest(min(max(0, at), len(look.previews) - 1)).name).name
 
     # ---- inside
 

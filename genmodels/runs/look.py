@@ -73,6 +73,10 @@ class Look:
         """Whether a process is at work on it (or waits for its turn)."""
         return self.state in ("waiting", "starting", "running", "pausing", "stopping")
 
+    def nearest(self, at: int) -> Point:
+        """The save point nearest to a preview."""
+        return min(self.points, key=lambda point: abs(point.images - self.previews[at].images))
+
 
 class Curve:
     """A curve that never holds more than LONGEST values: when it is full, neighbours are averaged."""

@@ -42,6 +42,7 @@ class Create:
                     label=say("Diversity"),
                     info=say("Left: typical and alike. Right: daring and sometimes odd."),
                     elem_id="diversity",
+                    buttons=[],
                 )
                 with gr.Row():
                     self.what = gr.Dropdown(

@@ -8,9 +8,11 @@ from typing import Any
 import gradio as gr
 
 from ..settings import Described, Settings, describe
-from .page import LIVE
+from .page import QUIET
 from .words import say
 
+# Through the queue, one at a time: others are told of the change, and no change overtakes another.
+NOTED = {**QUIET, "trigger_mode": "always_last", "concurrency_limit": 1, "concurrency_id": "drawer"}
 Chosen = dict[str, dict[str, Any]]  # group -> field -> the value that a person changed
 
 
@@ -39,7 +41,7 @@ def form(described: list[Described], values: dict[str, Any], group: str, chosen:
     """Components for the fields; what a person changes is noted in `chosen` under `group`, and nothing else is."""
     for field in described:
         control = component(field, values.get(field.name, field.default))
-        control.input(_note(group, field), [control, chosen], chosen, **LIVE)
+        control.input(_note(group, field), [control, chosen], chosen, **NOTED)
 
 
 def _note(group: str, field: Described) -> Callable[[Any, Chosen], Chosen]:

@@ -22,7 +22,7 @@ class ModelStep:
 
     def __init__(self, page: Page, chosen_set: gr.State) -> None:
         self.page, self.set = page, chosen_set
-        self.size, self.changed = gr.State(SIZE), gr.State({})
+        self.size, self.changed, self.drawn = gr.State(SIZE), gr.State({}), gr.State(0)
         self.heading = pane(views.heading(2, say("Model"), "now"))
         kinds = [(views.kind(FAMILIES.caption(name)), name) for name in FAMILIES]
         self.family = gr.Radio(
@@ -49,11 +49,11 @@ class ModelStep:
 
     def _form(self, opened: gr.Accordion) -> None:
         @gr.render(
-            inputs=[self.family, self.size],
-            triggers=[opened.expand, self.family.change, self.size.change],
+            inputs=[self.family, self.size, self.budget, self.changed],
+            triggers=[opened.expand, self.family.change, self.size.change, self.drawn.change],
             show_progress="minimal",
         )
-        def drawer(family: str, size: str) -> None:
+        def drawer(family: str, size: str, budget: float, changed: dict[str, Any]) -> None:
             from ..trainer import Plan
 
             sizes = FAMILIES.sizes(family)
@@ -66,7 +66,8 @@ class ModelStep:
             gr.Markdown(f"#### {say('The model')}")
             forms.form(forms.fields(type(preset)), preset.model_dump(), "options", self.changed)
             gr.Markdown(f"#### {say('The training')}")
-            forms.form(forms.fields(Plan), Plan().model_dump(), "plan", self.changed)
+            plan = {**Plan().model_dump(), "budget": budget, **changed.get("plan", {})}
+            forms.form(forms.fields(Plan), plan, "plan", self.changed)
 
     def _wire(self) -> None:
         studio, visitor = self.page.studio, self.page.visitor
@@ -87,13 +88,14 @@ class ModelStep:
 
         self.measuring = {"concurrency_limit": 1, "concurrency_id": "promise", "trigger_mode": "always_last", **QUIET}
         gr.on(
-            [self.set.change, self.family.change, self.budget.change, self.size.change],
+            [self.set.change, self.family.change, self.budget.change, self.size.change, self.changed.change],
             expect,
             self.asked,
             self.promise,
             **self.measuring,
         )
         self.family.input(bases, [visitor, self.family, self.base], self.base, **QUIET)
+        self.budget.input(_timed, [self.changed, self.drawn], [self.changed, self.drawn], **QUIET)
         self.family.input(lambda changed: {"plan": changed.get("plan", {})}, self.changed, self.changed, **QUIET)
         self.expect, self.bases = expect, bases
 
@@ -108,6 +110,12 @@ def order(set_key: str, family: str, size: str, budget: float, base: str, change
         "set": set_key,
         "start_from": base or "",
     }
+
+
+def _timed(changed: dict[str, Any], drawn: int) -> tuple:
+    """A time chosen in plain sight goes before one that was set in the drawer, and the drawer shows it."""
+    plan = {name: value for name, value in changed.get("plan", {}).items() if name not in ("budget", "unit")}
+    return {**changed, "plan": plan}, drawn + 1
 
 
 def _bases(studio: Studio, token: str, family: str) -> list[tuple[str, str]]:

@@ -16,11 +16,10 @@ CURVES = {  # what the numbers of a run are called, and which stand on one chart
     "generator": "Generator's loss",
     "rebuilding": "Error of rebuilding",
     "squeezing": "Cost of the code",
-    "critic right": "How often the critic is right",
     "critic sure": "How sure the critic is",
     "variety": "Variety, of the real pictures'",
 }
-SHARES = ("critic right", "critic sure", "variety")  # curves between 0 and 1, shown in percent
+SHARES = ("critic sure", "variety")  # curves between 0 and 1, shown in percent
 REPAIRS = {
     "collapse": "Repair: back to the last varied moment",
     "critic": "Repair: slow the critic down",
@@ -138,6 +137,17 @@ def moment(sheet: bytes, look: Look | None, at: int, language: str = "en") -> st
     shown = look.previews[at]
     told = say("After {n} pictures, {time}", language, n=number(shown.images), time=seconds(shown.seconds, language))
     return live(sheet_uri(sheet), told)
+
+
+def keeps(look: Look | None, at: int, language: str = "en") -> str:
+    """What the button under the time machine makes a model of: the saved moment nearest to the one shown."""
+    if look is None or not look.points or not look.previews:
+        return say("Make this moment the model", language)
+    point, shown = look.nearest(at), look.previews[at]
+    if abs(point.seconds - shown.seconds) < 1:
+        return say("Make this moment the model", language)
+    facts = {"n": number(point.images), "time": seconds(point.seconds, language)}
+    return say("Make the nearest saved moment the model: {n} pictures, {time}", language, **facts)
 
 
 def doctor(look: Look | None, language: str = "en") -> str:

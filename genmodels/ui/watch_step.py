@@ -72,10 +72,10 @@ class WatchStep:
                 return [], -1, *self._views(None, False)
             return self._redrawn(watched, before, (at or 0) < last)
 
-        @noted(0, 1)
-        def travel(token: str, key: str, at: float) -> str:
+        @noted(0, 2)
+        def travel(token: str, key: str, at: float) -> tuple:
             seen = studio.watch(token, key, int(at or 0))
-            return train_views.moment(seen.sheet, seen.look, seen.at)
+            return train_views.moment(seen.sheet, seen.look, seen.at), gr.Button(train_views.keeps(seen.look, seen.at))
 
         @told
         def keep(token: str, key: str, at: float) -> tuple:
@@ -99,7 +99,7 @@ class WatchStep:
 
         reads = [visitor, self.run]
         self.timer.tick(tick, [*reads, self.slider, self.before, self.last], self.outputs, queue=False, **QUIET)
-        self.slider.input(travel, [*reads, self.slider], self.wall, **LIVE)
+        self.slider.input(travel, [*reads, self.slider], [self.wall, self.keep], **LIVE)
         for button, wish in ((self.pause, "pause"), (self.resume, "resume"), (self.stop, "stop")):
             said = asks(lambda token, key, wish=wish: studio.tell(token, key, wish))
             button.click(said, reads, self.outputs, **QUIET)
@@ -115,7 +115,12 @@ class WatchStep:
         studio, skipped = self.page.studio, [gr.skip()] * (len(self.outputs) + 1)
         skipped[1 + self.outputs.index(self.status)] = train_views.ready()
         yield tuple(skipped)
-        key = studio.start(token, order(*chosen), (name or "").strip())
+        try:
+            key = studio.start(token, order(*chosen), (name or "").strip())
+        except Trouble as trouble:  # it stays in the page when the toast has gone
+            skipped[1 + self.outputs.index(self.status)] = views.note(say(trouble.template, **trouble.facts), "warn")
+            yield tuple(skipped)
+            raise
         yield key, *self._redrawn(studio.watch(token, key), [], False)
 
     def attach(self, token: str, key: str) -> tuple:
@@ -161,7 +166,7 @@ class WatchStep:
             gr.Slider(maximum=max(1, last), visible=last > 0, **position),
             train_views.doctor(look),
             train_views.curves(look),
-            gr.Button(visible=bool(look and look.points)),
+            gr.Button(train_views.keeps(look, at), visible=bool(look and look.points)),
             gr.Button(visible=bool(model)),
             gr.Button(visible=bool(model)),
             gr.Button(visible=state in STARTED),
