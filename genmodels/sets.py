@@ -17,7 +17,7 @@ import numpy as np
 
 from .data import intake, starters
 from .data.imageset import ImageSet
-from .data.selection import THUMB, THUMB_COLUMNS
+from .data.selection import LEAST, THUMB, THUMB_COLUMNS
 from .events import Failed, Finished, Judged, Preview, Problem, Progress, Sentence, Trouble
 from .images import grid, open_pixels, ungrid, webp
 from .library import OWNER, clean_name, slug
@@ -109,17 +109,22 @@ class Sets:
     # ---- taking in
 
     def take(self, owner: str, files: Sequence[str], name: str, settings: dict[str, Any]) -> str:
-        """Copy uploaded files into a new set's folder and have them looked through; returns its key at once."""
+        """Have uploaded files looked through, with those that were too few just before; returns the key at once."""
         sources = [pathlib.Path(file) for file in files]
         if not sources:
             raise Trouble("Choose some pictures or a ZIP first.")
         self._check_room(owner, sum(source.stat().st_size for source in sources))
-        folder = self._new(owner, name or sources[0].stem)
-        for number, source in enumerate(sources):
+        folder = self._unfinished(owner, "uploaded")
+        if folder and not name:
+            name = json.loads((folder / "order.json").read_text(encoding="utf-8"))["name"]
+        alone = len(sources) == 1 and sources[0].suffix.lower() == ".zip"
+        name = name or (sources[0].stem if alone else "My pictures")
+        folder = folder or self._new(owner, name)
+        for number, source in enumerate(sources, sum(1 for _ in folder.glob("uploaded/*"))):
             place = folder / "uploaded" / f"{number:05}"
             place.mkdir(parents=True)
             shutil.copyfile(source, place / source.name)
-        self._start(folder, name or sources[0].stem, settings, {})
+        self._start(folder, name, settings, {})
         return folder.name
 
     def decide(self, owner: str, key: str, names: dict[str, bool]) -> None:
@@ -168,6 +173,7 @@ class Sets:
         folder = slug(label) if label.strip().isascii() else clean_name(label).replace("/", " ").lstrip(".")
         pile = self._pile(owner) / (folder if label.strip() else "")
         pile.mkdir(parents=True, exist_ok=True)
+        self._recover(owner)
         (pile / f"{secrets.token_hex(6)}.{found[1]}").write_bytes(base64.b64decode(found[2]))
         return self.piled(owner)
 
@@ -178,22 +184,36 @@ class Sets:
 
     def take_pile(self, owner: str, name: str, settings: dict[str, Any]) -> str:
         """Make a set of the pile, which is empty afterwards; returns its key."""
-        if not self.piled(owner):
+        piled = self.piled(owner)
+        if not piled:
             raise Trouble("Draw or photograph something first.")
+        if piled < LEAST:
+            raise Trouble("{n} so far; it takes at least {least}.", n=piled, least=LEAST)
         name = name.strip() or "My pictures"
         folder = self._new(owner, name)
         self._pile(owner).rename(folder / "drawn")
         self._start(folder, name, {**settings, "near_duplicates": False}, {})  # frames of a camera are alike
         return folder.name
 
-    def drop_pile(self, owner: str) -> None:
-        """Throw the pile away."""
-        shutil.rmtree(self._pile(owner), ignore_errors=True)
-
     # ---- inside
 
     def _pile(self, owner: str) -> pathlib.Path:
         return self.local / f".pile-{owner}"
+
+    def _unfinished(self, owner: str, part: str) -> pathlib.Path | None:
+        """The newest folder of which no set came because its pictures were too few: more can join them."""
+        for folder in self._folders(owner):
+            if (folder / part).is_dir() and not (folder / "set" / "set.json").exists():
+                events, _ = intake.read(folder)
+                if events and isinstance(events[-1], Failed) and "least" in events[-1].facts:
+                    return folder
+        return None
+
+    def _recover(self, owner: str) -> None:
+        """What was drawn for a set that then was refused lies on the pile again."""
+        while folder := self._unfinished(owner, "drawn"):
+            shutil.copytree(folder / "drawn", self._pile(owner), dirs_exist_ok=True)
+            self.delete(owner, folder.name)
 
     def _folders(self, owner: str) -> list[pathlib.Path]:
         if not self.local.is_dir():
@@ -252,18 +272,8 @@ def counted(judged: Sequence[Judged]) -> dict[str, int]:
 
 def _starter(name: str) -> PictureSet:
     facts = starters.about(name)
-    return PictureSet(
-        key=name,
-        title=facts["title"],
-        count=facts["count"],
-        size=facts["size"],
-        channels=facts["channels"],
-        classes=tuple(facts["classes"]),
-        licence=facts["licence"],
-        origin=facts["origin"],
-        sheet=_bytes(starters.sheet(name)),
-        ours=True,
-    )
+    told = {key: facts[key] for key in ("title", "count", "size", "channels", "licence", "origin")}
+    return PictureSet(key=name, classes=tuple(facts["classes"]), sheet=_bytes(starters.sheet(name)), ours=True, **told)
 
 
 def _first(folder: pathlib.Path) -> np.ndarray:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import pathlib
 import threading
+import time
 import zipfile
 
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 
 from genmodels import checkpoint
 from genmodels.events import Trouble
-from genmodels.images import PictureFormat
+from genmodels.images import PictureFormat, png
 from genmodels.library import Library
 from genmodels.studio import Studio
 from genmodels.walls import Ask, columns_of, counts_of
@@ -213,3 +215,44 @@ def test_on_a_laptop_everything_is_one_owners(tmp_path, monkeypatch, model) -> N
     key = alone.unpack("", packed(model, tmp_path / "m.zip"))
     assert key in {each.key for each in alone.models("some other page")}
     assert key in {each.key for each in alone.models(None)}
+
+
+def _uris(count: int) -> list[str]:
+    """Pictures of noise as data-URIs."""
+    noise = np.random.default_rng(0).integers(0, 255, (count, 32, 32, 3), dtype=np.uint8)
+    return ["data:image/png;base64," + base64.b64encode(png(each)).decode() for each in noise]
+
+
+def _ended(studio: Studio, key: str) -> str:
+    deadline = time.monotonic() + 120
+    while studio.cleaning(ANNA, key).alive and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return studio.cleaning(ANNA, key).end.kind
+
+
+def test_a_pile_survives_its_refusal(studio: Studio) -> None:
+    """Too few drawings stay on the pile; so do those of which no set came because some were blank."""
+    uris = _uris(16)
+    blank = "data:image/png;base64," + base64.b64encode(png(np.full((32, 32, 3), 255, np.uint8))).decode()
+    for uri in [*uris[:14], blank]:
+        studio.add_picture(ANNA, uri, "")
+    with pytest.raises(Trouble):
+        studio.take_pile(ANNA, "", {})
+    assert studio.add_picture(ANNA, blank, "") == 16
+    key = studio.take_pile(ANNA, "", {})
+    assert _ended(studio, key) == "failed"
+    studio.add_picture(ANNA, uris[14], "")
+    assert studio.add_picture(ANNA, uris[15], "") == 18
+    assert _ended(studio, studio.take_pile(ANNA, "", {})) == "finished"
+
+
+def test_pictures_join_those_that_were_too_few(studio: Studio, tmp_path: pathlib.Path) -> None:
+    """Nine and then eight make a set, and it is not named after a file."""
+    files = [tmp_path / f"IMG_{n:03}.png" for n in range(17)]
+    for file, uri in zip(files, _uris(17), strict=True):
+        file.write_bytes(base64.b64decode(uri.split(",")[1]))
+    key = studio.take(ANNA, [str(file) for file in files[:9]], "", {})
+    assert _ended(studio, key) == "failed"
+    assert studio.take(ANNA, [str(file) for file in files[9:]], "", {}) == key
+    assert _ended(studio, key) == "finished"
+    assert next(each for each in studio.sets(ANNA) if each.key == key).title == "My pictures"

@@ -50,7 +50,9 @@ class PicturesStep:
                 self.camera, self.filmed = self._gather(gather_views.camera(), "camera"), self._label("label_filmed")
         with gr.Column(visible=False) as self.piled:
             self.pile = pane()
-            self.make = gr.Button(say("Make a set of them"), variant="primary", size="md", elem_id="make_set")
+            self.make = gr.Button(
+                say("Make a set of them"), variant="primary", size="md", elem_id="make_set", interactive=False
+            )
         self.name = gr.Textbox(
             label=say("Name of the set"), placeholder=say("My pictures"), max_lines=1, elem_id="set_name"
         )
@@ -117,9 +119,10 @@ class PicturesStep:
             key = studio.take(token, files or [], (name or "").strip(), settings.get("intake", {}))
             return key, _report(studio.cleaning(token, key)), gr.Timer(active=True), None
 
-        @noted(1, 2)
+        @noted(1, 3)
         def add(token: str, label: str, event: gr.EventData) -> tuple:
-            return gr.Column(visible=True), gather_views.pile(studio.add_picture(token, event.data, label or ""), LEAST)
+            count = studio.add_picture(token, event.data, label or "")
+            return gr.Column(visible=True), gather_views.pile(count, LEAST), gr.Button(interactive=count >= LEAST)
 
         @told
         def make(token: str, name: str, settings: dict[str, Any]) -> tuple:
@@ -132,7 +135,7 @@ class PicturesStep:
             source.picture(
                 add,
                 [visitor, label],
-                [self.piled, self.pile],
+                [self.piled, self.pile, self.make],
                 queue=False,
                 trigger_mode="multiple",
                 **QUIET,

@@ -76,6 +76,8 @@ def cleaning(report: Cleaning, language: str = "en") -> str:
     ]
     told = f"{spoken} {'; '.join(reasons)}." if reasons else spoken
     notes = "".join(note(spoken_of(each, language), "warn") for each in report.notes)
+    if "least" in end.facts:
+        notes += note(say("What you add next joins these; nothing has to be added twice.", language))
     parts = (note(told, kind), notes, _refused(report, language), _kept(report, language), _gone(report, language))
     return f'<div class="report">{"".join(parts)}</div>'
 
@@ -127,7 +129,9 @@ def _kept_tile(key: str, name: str, picture: np.ndarray, hint: str) -> str:
 
 def _gone(report: Cleaning, language: str) -> str:
     """Deleting asks first: the button lies folded up."""
-    title, button = safe(say("Delete this set", language)), safe(say("Delete for good", language))
+    made = report.end is not None and report.end.kind == "finished"
+    title = safe(say("Delete this set" if made else "Begin again without these", language))
+    button = safe(say("Delete for good", language))
     return (
         f'<details class="judged"><summary>{title}</summary><button type="button" class="small" data-pick="delete" '
         f'data-set="{safe(report.key)}">{button}</button></details>'
