@@ -284,3 +284,5 @@ def test_a_bad_file_gets_one_sentence(page: playwright.Page, tmp_path: pathlib.P
     toast = page.locator(".toast-body")
     expect(toast).to_contain_text("holds other things than a model", timeout=15_000)
     expect(toast).not_to_contain_text("Traceback")
+    stamped = page.locator('#library [data-testid="status-tracker"] .error:visible')
+    expect(stamped).to_have_count(0)  # the toast is enough
