@@ -225,6 +225,7 @@ def _sample_arguments(command: argparse.ArgumentParser, given: list[str]) -> Non
 def _sample(chosen: argparse.Namespace) -> None:
     from .checkpoint import Checkpoint
     from .images import grid, png, to_pixels
+    from .walls import recipe
 
     if not 1 <= chosen.count <= 10_000:
         raise Trouble("How many must be 1 to {most}; you gave {given}.", most=10_000, given=chosen.count)
@@ -235,16 +236,15 @@ def _sample(chosen: argparse.Namespace) -> None:
     label = _label(chosen.label, found.picture.classes)
     labels = None if label is None else [label] * chosen.count
     pixels = to_pixels(found.load().sample(chosen.seed, range(chosen.count), labels, chosen.diversity))
-    recipe = {"format": 1, "studio": __version__, "model": found.folder.name, "name": found.name}
-    recipe |= {"identity": found.identity, "seed": chosen.seed, "diversity": chosen.diversity, "label": label}
+    known = recipe(found.folder.name, found.name, found.identity, chosen.seed, chosen.diversity, label)
     if chosen.out.suffix.lower() == ".png":
         columns = 8 if chosen.count > 4 else chosen.count
         chosen.out.parent.mkdir(parents=True, exist_ok=True)
-        chosen.out.write_bytes(png(grid(pixels, columns), {"recipe": json.dumps(recipe, ensure_ascii=False)}))
+        chosen.out.write_bytes(png(grid(pixels, columns), {"recipe": json.dumps(known, ensure_ascii=False)}))
     else:
         chosen.out.mkdir(parents=True, exist_ok=True)
         for index, picture in enumerate(pixels):
-            text = {"recipe": json.dumps({**recipe, "index": index}, ensure_ascii=False)}
+            text = {"recipe": json.dumps({**known, "index": index}, ensure_ascii=False)}
             (chosen.out / f"{index + 1:04}.png").write_bytes(png(picture, text))
     print(f"{chosen.count} pictures in {chosen.out}")
 

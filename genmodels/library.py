@@ -11,7 +11,6 @@ import re
 import secrets
 import shutil
 import tempfile
-import unicodedata
 import zipfile
 from collections.abc import Iterator
 
@@ -22,6 +21,7 @@ from .checkpoint import PUBLIC, Checkpoint
 from .data import starters
 from .events import Trouble
 from .images import PictureFormat
+from .runs.result import slug
 
 NEEDED = ("config.json", "model.safetensors", "samples.webp")
 LARGEST, SHEET_SIDE = 200 << 20, 4096  # bytes of all files of an uploaded model; pixels a side of its sheet
@@ -92,7 +92,7 @@ class Library:
     def pack(self, owner: str, key: str, into: pathlib.Path) -> pathlib.Path:
         """The public files of a model as one ZIP in the folder `into`."""
         folder = self.folder(owner, key)
-        target = into / f"{slug(self.find(owner, key).name)}.zip"
+        target = into / f"{slug(self.find(owner, key).name, 60)}.zip"
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as packed:
             for name in PUBLIC:
                 if (folder / name).exists():
@@ -121,7 +121,7 @@ class Library:
     def _shelve(self, folder: pathlib.Path, owner: str, name: str) -> str:
         (folder / OWNER).write_text(owner, encoding="utf-8")
         folder.chmod(0o755)
-        key = f"{slug(name)[:48]}-{secrets.token_hex(3)}"
+        key = f"{slug(name)}-{secrets.token_hex(3)}"
         folder.rename(self.local / key)
         return OWN + key
 
@@ -158,12 +158,6 @@ def _told(trained: dict) -> dict:
     """The facts of a training, with the title of a starter set instead of its name."""
     name = trained.get("set")
     return {**trained, "set": starters.about(name)["title"]} if name in starters.NAMES else trained
-
-
-def slug(name: str) -> str:
-    """A name as a file name: plain letters, digits and hyphens."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60] or "model"
 
 
 def clean_name(name: str) -> str:

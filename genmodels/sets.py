@@ -170,7 +170,7 @@ class Sets:
             raise Trouble("This picture cannot be read.")
         if self.piled(owner) >= MOST_PILED:
             raise Trouble("That is enough: {most} pictures. Make a set of them.", most=MOST_PILED)
-        folder = slug(label) if label.strip().isascii() else clean_name(label).replace("/", " ").lstrip(".")
+        folder = slug(label, 60) if label.strip().isascii() else clean_name(label).replace("/", " ").lstrip(".")
         pile = self._pile(owner) / (folder if label.strip() else "")
         pile.mkdir(parents=True, exist_ok=True)
         self._recover(owner)
@@ -222,7 +222,7 @@ class Sets:
         return sorted(mine, key=lambda folder: -(folder / OWNER).stat().st_mtime)
 
     def _new(self, owner: str, name: str) -> pathlib.Path:
-        folder = self.local / f"{slug(clean_name(name))[:40]}-{secrets.token_hex(3)}"
+        folder = self.local / f"{slug(clean_name(name), 40)}-{secrets.token_hex(3)}"
         folder.mkdir(parents=True)
         (folder / OWNER).write_text(owner, encoding="utf-8")
         return folder

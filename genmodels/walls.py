@@ -77,7 +77,7 @@ class Made:
     @property
     def file(self) -> str:
         """A file name without its ending."""
-        return f"{slug(self.recipe['name'])}-{self.recipe['seed']}-{self.recipe['index'] + 1}"
+        return f"{slug(self.recipe['name'], 60)}-{self.recipe['seed']}-{self.recipe['index'] + 1}"
 
 
 class Walls:
@@ -124,7 +124,7 @@ class Walls:
     def bundle(self, owner: str, ask: Ask, into: pathlib.Path) -> pathlib.Path:
         """A wall as a ZIP: every picture with its recipe, and all of them on one sheet."""
         wall = self.draw(owner, ask)
-        target = into / f"{slug(wall.model.name)}-{ask.seed}.zip"
+        target = into / f"{slug(wall.model.name, 60)}-{ask.seed}.zip"
         with zipfile.ZipFile(target, "w") as packed:
             for index, pixels in enumerate(wall.pixels):
                 text = {"recipe": self.made(wall, index).text}
@@ -145,19 +145,23 @@ class Walls:
         return self.sampler.draw(folder, ask.seed, indices, labels, ask.diversity, view)
 
     def _made(self, model: Shelved, ask: Ask, pixels: np.ndarray, index: int, label: int | None) -> Made:
-        recipe = {
-            "format": 1,
-            "studio": __version__,
-            "model": model.key,
-            "name": model.name,
-            "identity": model.identity,
-            "seed": ask.seed,
-            "index": index,
-            "label": label,
-            "class": "" if label is None else model.picture.classes[label],
-            "diversity": ask.diversity,
-        }
-        return Made(pixels, recipe)
+        known = recipe(model.key, model.name, model.identity, ask.seed, ask.diversity, label)
+        kind = "" if label is None else model.picture.classes[label]
+        return Made(pixels, {**known, "index": index, "class": kind})
+
+
+def recipe(key: str, name: str, identity: str, seed: int, diversity: float, label: int | None) -> dict[str, Any]:
+    """What makes pictures again: the model and its controls, as plain data. Who draws one adds its index."""
+    return {
+        "format": 1,
+        "studio": __version__,
+        "model": key,
+        "name": name,
+        "identity": identity,
+        "seed": seed,
+        "diversity": diversity,
+        "label": label,
+    }
 
 
 def _labels(model: Shelved, ask: Ask) -> list[int] | None:

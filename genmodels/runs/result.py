@@ -64,10 +64,10 @@ def free_name(shelf: pathlib.Path, name: str) -> pathlib.Path:
     return folder
 
 
-def slug(name: str) -> str:
+def slug(name: str, longest: int = 48) -> str:
     """A name as a file name: plain letters, digits and hyphens."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48].strip("-") or "model"
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:longest].strip("-") or "model"
 
 
 def history(file: pathlib.Path) -> list[str]:
