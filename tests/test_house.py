@@ -16,9 +16,9 @@ FLOORS = (
     ("settings", "events", "images", "device"),
     ("models",),
     ("checkpoint", "data"),
-    ("trainer", "training", "doctor"),
+    ("trainer", "training", "doctor", "judge", "metrics", "evaluation", "oddity", "live", "card", "bench"),
     ("runs",),
-    ("studio", "library", "sets", "walls", "sampler", "terminal", "__main__"),
+    ("studio", "library", "sets", "walls", "sampler", "evaluations", "quizzes", "terminal", "__main__"),
     ("ui", "app"),
 )
 NO_TORCH_AT_THE_TOP = {0, 4, 5, 6}
