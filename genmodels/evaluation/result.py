@@ -20,6 +20,31 @@ class Facts(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
+NAMES = {  # every number there is -> what it counts, for the engineer
+    "frechet": "distance between the two clouds of features, as Gaussians",
+    "kernel": "distance between the two clouds of features, by a cubic kernel; around 0 where there is none",
+    "precision": "share of made pictures that lie among the real ones",
+    "recall": "share of real pictures that lie among the made ones",
+    "f1": "harmonic mean of precision and recall",
+    "density": "how deep among the real ones the made pictures lie; 1 is as deep as real ones",
+    "coverage": "share of real pictures that have a made one nearby",
+    "right": "share of made pictures that are of the class that was asked for",
+    "copies": "share of made pictures nearer to a training picture than 99 % of unseen real ones are, by features",
+    "copies_pixels": "the same, pixel by pixel",
+    "critic": "how often the critic ranks a real picture above a made one; 0.5 is fooled",
+    "critic_real": "share of unseen real pictures that the critic takes for real",
+    "critic_made": "share of made pictures that the critic sees through",
+    "mse": "mean squared error of rebuilt pictures, pixels from 0 to 1",
+    "psnr": "peak signal-to-noise ratio of rebuilt pictures, dB",
+    "ssim": "structural similarity of rebuilt pictures, 1 is the same",
+    "elbo": "evidence lower bound, nats a picture",
+    "importance": "importance-weighted bound, nats a picture",
+    "bits": "bits a pixel value, from the importance-weighted bound",
+    "elbo_binary": "evidence lower bound of pictures binarised at 0.5, nats a picture",
+    "importance_binary": "importance-weighted bound of pictures binarised at 0.5, nats a picture",
+}
+
+
 class Protocol(Facts):
     """How a number was taken. Numbers under different protocols are never put side by side."""
 
@@ -43,7 +68,7 @@ class Protocol(Facts):
 class Number(Facts):
     """One number with its error band (95 %), and what real pictures get under the same protocol."""
 
-    name: str  # frechet, kernel, precision, recall, f1, density, coverage, right, copies, mse, psnr, ssim, elbo ...
+    name: str  # one of NAMES
     value: float
     low: float
     high: float
@@ -51,6 +76,7 @@ class Number(Facts):
     reference: float | None = None  # training pictures against the same held-out ones
     band: str = ""  # where low and high come from: "bootstrap of 200", "5 draws"
     pictures: int = 0
+    by: str = ""  # what else measured it: the classifier, the likelihood, how many samples. Compared only if the same
 
 
 class ClassScore(Facts):
@@ -68,9 +94,12 @@ class Nearest(Facts):
 
     index: int  # of the seed
     label: int | None = None
-    row: int  # of the set's training pictures
+    row: int  # of the set: the training picture
     distance: float  # of features
     typical: float  # median distance of a held-out picture to its nearest training picture
+    mirrored: bool = False  # it is most like the mirror image of that picture
+    suspicious: bool = False  # nearer than 99 % of held-out pictures are to theirs
+    chosen: Literal["closest", "random"] = "closest"  # why it is in the list
 
 
 class Evaluation(Facts):
@@ -83,8 +112,9 @@ class Evaluation(Facts):
     protocol: Protocol
     numbers: tuple[Number, ...] = ()
     classes: tuple[ClassScore, ...] = ()
-    nearest: tuple[Nearest, ...] = ()  # the most suspicious first
-    rebuilt: tuple[int, ...] = ()  # rows of the held-out pictures that were rebuilt, for families that can
+    copying: Literal["", "clear", "copied"] = ""  # "" where it could not be tested: nothing is held out
+    nearest: tuple[Nearest, ...] = ()  # the most suspicious first, then some at random
+    rebuilt: tuple[int, ...] = ()  # rows of the set: the held-out pictures that were rebuilt, for families that can
     seconds: float = 0.0
     hardware: str = ""
     made_with: str = ""  # versions
@@ -105,3 +135,28 @@ class Evaluation(Facts):
             return cls.model_validate_json((folder / FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise Trouble("There is no evaluation of {name} that can be read.", name=folder.name) from error
+
+
+SENTENCES = {  # why two evaluations may not be put side by side, by the first field that differs
+    "version": "They were measured by different versions of the studio. Evaluate both again.",
+    "features": "They were seen by different judges ({one} and {other}): such distances cannot be compared.",
+    "fingerprint": "They were compared with different real pictures ({one} and {other}).",
+    "against": "One was compared with held-out pictures and the other with the pictures it learned from.",
+    "real": "They were compared with different numbers of real pictures ({one} and {other}).",
+    "made": "They were measured on different numbers of made pictures ({one} and {other}). Evaluate both alike.",
+    "neighbours": "They were measured with different numbers of neighbours ({one} and {other}).",
+    "diversity": "They were measured at different diversity ({one} and {other}). Evaluate both alike.",
+    "seed": "They were measured on different seeds ({one} and {other}). Evaluate both alike.",
+}
+
+
+def side_by_side(one: Evaluation, other: Evaluation) -> tuple[tuple[Number, Number], ...]:
+    """The numbers that both have and that may stand beside each other. Raises Trouble where protocols differ.
+
+    A number that something else measured too (another classifier, another likelihood) is left out.
+    """
+    if field := one.protocol.differs(other.protocol):
+        shown = "set" if field == "fingerprint" else field
+        raise Trouble(SENTENCES[field], one=getattr(one.protocol, shown), other=getattr(other.protocol, shown))
+    pairs = ((number, other.number(number.name)) for number in one.numbers)
+    return tuple((mine, theirs) for mine, theirs in pairs if theirs is not None and mine.by == theirs.by)
