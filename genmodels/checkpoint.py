@@ -18,6 +18,7 @@ from .models import FAMILIES
 
 if TYPE_CHECKING:
     import numpy as np
+    from torch import Tensor, nn
 
     from .models.base import GenerativeModel
 
@@ -160,30 +161,39 @@ class Checkpoint:
         any is spent. Raises Trouble.
         """
         import torch
-        from safetensors import SafetensorError, safe_open
 
         try:
             options = FAMILIES[self.config.family].Options(**self.config.options)
-            with torch.device("meta"):
-                model = FAMILIES[self.config.family](options, self.picture)
-            expected = {name: (list(t.shape), _TYPES[str(t.dtype)]) for name, t in model.state_dict().items()}
-            if sum(t.numel() for t in model.state_dict().values()) > MOST_PARAMETERS:
-                raise Trouble("{name} is too large for this studio.", name=self.name)
-            with safe_open(self.folder / "model.safetensors", framework="pt", device=device) as file:
-                slices = {part: file.get_slice(part) for part in file.keys()}  # noqa: SIM118 (not a mapping)
-                _compare(expected, {p: (s.get_shape(), s.get_dtype()) for p, s in slices.items()}, self.name)
-                state = {name: file.get_tensor(name) for name in expected}
         except pydantic.ValidationError as error:
             raise Trouble("{name} asks for settings that this version does not allow.", name=self.name) from error
-        except (OSError, SafetensorError) as error:
-            raise Trouble(
-                "The weights of {name} cannot be read: the file is missing or damaged.", name=self.name
-            ) from error
-        if not all(bool(tensor.isfinite().all()) for tensor in state.values()):
-            raise Trouble("The weights of {name} are not all finite numbers.", name=self.name)
+        with torch.device("meta"):
+            model = FAMILIES[self.config.family](options, self.picture)
+        state = read_weights(self.folder / "model.safetensors", model, self.name, device)
         model = model.to_empty(device=device)
         model.load_state_dict(state, strict=True)
         return model.eval()
+
+
+def read_weights(path: pathlib.Path, model: nn.Module, name: str, device: str = "cpu") -> dict[str, Tensor]:
+    """The weights in a file for a model built without memory: names, shapes, types and finiteness must be right.
+
+    The file's header is compared before any memory is spent. Raises Trouble.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    expected = {part: (list(t.shape), _TYPES[str(t.dtype)]) for part, t in model.state_dict().items()}
+    if sum(t.numel() for t in model.state_dict().values()) > MOST_PARAMETERS:
+        raise Trouble("{name} is too large for this studio.", name=name)
+    try:
+        with safe_open(path, framework="pt", device=device) as file:
+            slices = {part: file.get_slice(part) for part in file.keys()}  # noqa: SIM118 (not a mapping)
+            _compare(expected, {p: (s.get_shape(), s.get_dtype()) for p, s in slices.items()}, name)
+            state = {part: file.get_tensor(part) for part in expected}
+    except (OSError, SafetensorError) as error:
+        raise Trouble("The weights of {name} cannot be read: the file is missing or damaged.", name=name) from error
+    if not all(bool(tensor.isfinite().all()) for tensor in state.values()):
+        raise Trouble("The weights of {name} are not all finite numbers.", name=name)
+    return state
 
 
 def _compare(expected: dict[str, tuple], found: dict[str, tuple], name: str) -> None:

@@ -1,0 +1,124 @@
+"""Which class is this: networks of our own for digits and clothes, a linear probe of the judge for all other sets."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+import threading
+import warnings
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..checkpoint import read_weights
+from ..data import starters
+from ..data.imageset import ImageSet
+from ..images import to_images
+from .network import ASSETS, BATCH, judge, layer
+
+NETWORKS = ("digits", "fashion")  # starter sets that have a network of their own
+PROBE_PICTURES = 6_000  # a probe learns from at most so many
+
+
+class Classifier:
+    """Says which class a picture is of. `accuracy` is its share of right answers on pictures it never learnt from."""
+
+    name: str
+    accuracy: float | None  # None where there are no such pictures
+
+    def predict(self, images: Tensor) -> np.ndarray:
+        """float [n, c, h, w] in [-1, 1] -> int64 [n], the places of the classes."""
+        raise NotImplementedError
+
+
+class SmallNetwork(nn.Module):
+    """A classifier of 28 px grey pictures: four stages of convolutions, pooled, one linear layer."""
+
+    def __init__(self, classes: int = 10, norm: bool = False, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.stages = nn.Sequential(
+            *(layer(1, 24, norm=norm), layer(24, 48, 2, norm)),  # 14 px
+            *(layer(48, 48, norm=norm), layer(48, 96, 2, norm)),  # 7 px
+            *(layer(96, 96, norm=norm), layer(96, 128, norm=norm)),
+        )
+        self.rest = nn.Sequential(nn.MaxPool2d(2, ceil_mode=True), nn.Flatten(), nn.Dropout(dropout))
+        self.answer = nn.Linear(128 * 16, classes)
+        self.register_buffer("accuracy", torch.zeros(()))  # on the published test pictures
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[n, 1, 28, 28] in [-1, 1] -> one logit a class, [n, classes]."""
+        return self.answer(self.rest(self.stages(images)))
+
+
+class NetworkClassifier(Classifier):
+    """A trained network; its accuracy was measured on the published test pictures, which nothing here learns from."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self.name = f"{path.stem}-1"
+        with torch.device("meta"):
+            network = SmallNetwork()
+        state = read_weights(path, network, self.name)
+        self.network = network.to_empty(device="cpu")
+        self.network.load_state_dict(state, strict=True)
+        self.network.eval().requires_grad_(False)
+        self.accuracy = float(self.network.accuracy)
+
+    @torch.inference_mode()
+    def predict(self, images: Tensor) -> np.ndarray:
+        """float [n, c, h, w] in [-1, 1] -> int64 [n]; colour becomes grey, other sizes are resampled."""
+        answers = []
+        for batch in images.float().cpu().split(BATCH):
+            grey = batch.mean(1, keepdim=True)
+            if grey.shape[-1] != 28:
+                grey = functional.interpolate(grey, (28, 28), mode="bilinear", antialias=True, align_corners=False)
+            answers.append(self.network(grey).argmax(1).numpy())
+        return np.concatenate(answers) if answers else np.zeros(0, np.int64)
+
+
+class Probe(Classifier):
+    """Logistic regression on the judge's features, fitted on a set's training pictures."""
+
+    def __init__(self, pictures: ImageSet) -> None:
+        self.judge = judge()
+        self.name = f"{self.judge.name} probe"
+        pixels, labels = pictures.training()
+        rows = np.random.default_rng(0).permutation(len(labels))[:PROBE_PICTURES]
+        self.model = make_pipeline(StandardScaler(), LogisticRegression(C=0.02, max_iter=300))
+        with threadpool_limits(1), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # nearly there is good enough
+            self.model.fit(self.judge.features(to_images(pixels[np.sort(rows)])), labels[np.sort(rows)])
+        held, right = pictures.held()
+        self.accuracy = float((self.predict(to_images(held)) == right).mean()) if len(held) else None
+
+    def predict(self, images: Tensor) -> np.ndarray:
+        """float [n, c, h, w] in [-1, 1] -> int64 [n]."""
+        return self.model.predict(self.judge.features(images)) if len(images) else np.zeros(0, np.int64)
+
+
+_probes: dict[str, Probe] = {}
+_lock = threading.Lock()
+
+
+def classifier(pictures: ImageSet) -> Classifier | None:
+    """The classifier for a set, fitted at most once a process; None without labels of two classes."""
+    if pictures.labels is None or len(np.unique(pictures.training()[1])) < 2:
+        return None
+    if pictures.name in NETWORKS and list(pictures.classes) == starters.about(pictures.name)["classes"]:
+        return _network(pictures.name)
+    key = pictures.fingerprint()
+    with _lock:
+        if key not in _probes:
+            _probes[key] = Probe(pictures)
+        return _probes[key]
+
+
+@functools.cache
+def _network(name: str) -> NetworkClassifier:
+    return NetworkClassifier(ASSETS / f"{name}.safetensors")
