@@ -98,13 +98,16 @@ class Sets:
         """How a run's order names the set: a starter's name, or the full path of the set's folder."""
         return key if key in starters.NAMES else str((self.folder(owner, key) / "set").resolve())
 
+    def open(self, owner: str, key: str) -> ImageSet:
+        """The pictures themselves."""
+        address = self.address(owner, key)
+        return starters.open(address) if address in starters.NAMES else ImageSet.open(pathlib.Path(address))
+
     def seen(self, owner: str, key: str, count: int, augmentation: dict[str, Any]) -> np.ndarray:
         """What a model will see of it, through the code that feeds it: uint8 [count, h, w, c] (imports torch)."""
         from .data.augment import Augmentation, seen
 
-        address = self.address(owner, key)
-        pictures = starters.open(address) if address in starters.NAMES else ImageSet.open(pathlib.Path(address))
-        return seen(pictures, Augmentation(**augmentation), count)
+        return seen(self.open(owner, key), Augmentation(**augmentation), count)
 
     # ---- taking in
 
