@@ -13,12 +13,12 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FILES = sorted(path for path in [*(ROOT / "genmodels").rglob("*.py"), ROOT / "app.py"])
 FLOORS = (
-    ("settings", "events", "images", "device"),
+    ("settings", "events", "images", "markup", "device"),
     ("models",),
     ("checkpoint", "data"),
     ("trainer", "training", "doctor", "judge", "metrics", "evaluation", "oddity", "live", "card", "bench"),
     ("runs",),
-    ("studio", "library", "sets", "walls", "sampler", "evaluations", "quizzes", "terminal", "__main__"),
+    ("studio", "library", "sets", "walls", "sampler", "evaluations", "report", "quizzes", "terminal", "__main__"),
     ("ui", "app"),
 )
 NO_TORCH_AT_THE_TOP = {0, 4, 5, 6}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .views import safe
+from ..markup import safe
 from .words import say
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from ..data.intake import REASONS
 from ..events import Judged
 from ..images import grid
+from ..markup import png_uri, safe, sheet_uri, webp_uri
 from ..sets import Cleaning, PictureSet, counted
-from .views import bar, left, note, png_uri, safe, sheet_uri, spoken_of, webp_uri
+from .views import bar, left, note, spoken_of
 from .words import number, say
 
 SHOWN = 60  # pictures of each kind in a cleaning report

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import html
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..images import grid, png, webp
+from ..images import grid
+from ..markup import png_uri, safe, webp_uri
+from ..markup import sheet_uri as sheet_uri
 from .words import number, say, seconds, size
 
 # One script for every picture or card that can be clicked: the button's data-* become the event's facts.
@@ -41,26 +41,6 @@ element.addEventListener('keydown', event => {
   button.tabIndex = -1; next.tabIndex = 0; next.focus();
 });
 """
-
-
-def safe(text: object) -> str:
-    """Escaped for HTML, and for gradio's templates, which read braces and dollars."""
-    return html.escape(str(text)).replace("{", "&#123;").replace("}", "&#125;").replace("$", "&#36;")
-
-
-def png_uri(pixels: np.ndarray, text: dict[str, str] | None = None) -> str:
-    """One picture, uint8 [h, w, c], as a data-URI."""
-    return "data:image/png;base64," + base64.b64encode(png(pixels, text)).decode()
-
-
-def webp_uri(pixels: np.ndarray) -> str:
-    """One sheet, uint8 [h, w, c], as a data-URI."""
-    return "data:image/webp;base64," + base64.b64encode(webp(pixels)).decode()
-
-
-def sheet_uri(content: bytes, kind: str = "webp") -> str:
-    """A picture file that lies on the disk, as a data-URI."""
-    return f"data:image/{kind};base64," + base64.b64encode(content).decode()
 
 
 def strip(pixels: np.ndarray, columns: int = 8) -> str:
