@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..images import PictureFormat
 from ..settings import Settings
+from .likelihood import Likelihood
 
 CHUNK = 16  # pictures drawn at a time; the last chunk is padded, so a picture never depends on its neighbours
 
@@ -40,6 +41,7 @@ class GenerativeModel(nn.Module, abc.ABC):
     Options: ClassVar[type[Settings]]
     averaged: ClassVar[tuple[str, ...]]  # names of the submodules whose averaged weights (EMA) draw
     can_encode: ClassVar[bool] = False
+    can_criticise: ClassVar[bool] = False
     latent_size: int
 
     def __init__(self, options: Settings, picture: PictureFormat) -> None:
@@ -70,6 +72,23 @@ class GenerativeModel(nn.Module, abc.ABC):
     def encode(self, images: Tensor, labels: Tensor | None) -> Tensor:
         """Images [n, c, h, w] -> latents [n, latent_size], for families with `can_encode`."""
         raise NotImplementedError(f"{self.family} has no encoder")
+
+    def likelihood(self, images: Tensor, labels: Tensor | None, draws: torch.Generator) -> Likelihood | None:
+        """p(picture | latent) as it was trained, any scale of it set on these pictures; None for families without."""
+        return None
+
+    def log_likelihood_bound(
+        self, images: Tensor, labels: Tensor | None, likelihood: Likelihood, samples: int, draws: torch.Generator
+    ) -> Tensor:
+        """A lower bound of log p(picture) in nats, [n], for families with a `likelihood`; tighter with more samples."""
+        raise NotImplementedError(f"{self.family} has no likelihood")
+
+    def realness(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, float | None]:
+        """How real its critic finds pictures, [n], for families with `can_criticise`; and from where on it says "real".
+
+        None where only the difference of two pictures means something.
+        """
+        raise NotImplementedError(f"{self.family} has no critic")
 
     def settle(self, images: Tensor, labels: Tensor | None, quick: bool) -> None:
         """What averaged weights need before they may draw; results go into buffers. Default: nothing."""

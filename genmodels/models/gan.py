@@ -166,6 +166,7 @@ class Gan(GenerativeModel):
     family: ClassVar[str] = "gan"
     Options = GanOptions
     averaged = ("generator",)
+    can_criticise = True
 
     def __init__(self, options: GanOptions, picture: PictureFormat) -> None:
         super().__init__(options, picture)
@@ -192,6 +193,11 @@ class Gan(GenerativeModel):
     def decode(self, latents: Tensor, labels: Tensor | None) -> Tensor:
         """[n, noise], [n] -> [n, c, h, w]."""
         return self.generator(latents, labels)
+
+    @torch.no_grad()
+    def realness(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, float | None]:
+        """The critic's logits [n]; Wasserstein and relativistic critics only compare."""
+        return self.critic(images, labels), None if self.options.loss in ("wasserstein", "relativistic") else 0.0
 
     def settle(self, images: Tensor, labels: Tensor | None, quick: bool) -> None:
         """Re-estimate the generator's batch statistics on pictures it makes."""

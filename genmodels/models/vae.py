@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
@@ -15,6 +14,7 @@ from ..images import PictureFormat
 from ..settings import Settings, setting
 from .base import GenerativeModel, Moment, Turn
 from .layers import Canvas, class_weights, restate
+from .likelihood import Likelihood, bound, kl_divergence, reconstruction_loss
 
 LONELY = 8  # a class with fewer pictures borrows everybody's for its mixture
 EACH = 200  # pictures behind each component of the mixture
@@ -220,6 +220,32 @@ class Vae(GenerativeModel):
         yield "vae", loss / pixels, {"rebuilding": rebuilding.detach(), "squeezing": divergence.detach()}
 
     @torch.no_grad()
+    def likelihood(self, images: Tensor, labels: Tensor | None, draws: torch.Generator) -> Likelihood:
+        """The one it was trained on; a learned scale is the mean squared error of these pictures' rebuilds."""
+        kind = self.options.reconstruction
+        if kind == "bernoulli":
+            return Likelihood(kind)
+        if kind == "squared":  # weight / 2 times the squared error is a Gaussian of this variance
+            return Likelihood("gaussian", 1 / self.options.squared_weight)
+        mean, log_variance = self.encoder(images, labels)
+        noise = torch.randn(mean.shape, generator=draws).to(mean)
+        rebuilt = self.decode(mean + torch.exp(log_variance / 2) * noise, labels)
+        return Likelihood("gaussian", max(float((rebuilt - images).square().mean()) / 4, 1e-6))
+
+    @torch.no_grad()
+    def log_likelihood_bound(
+        self, images: Tensor, labels: Tensor | None, likelihood: Likelihood, samples: int, draws: torch.Generator
+    ) -> Tensor:
+        """[n, c, h, w], [n] -> nats [n], with beta 1 and N(0, I) as prior whatever it was trained with."""
+
+        def log_likelihood(latents: Tensor) -> Tensor:
+            rounds = len(latents) // len(images)
+            given = None if labels is None else labels.repeat(rounds)
+            return likelihood.log(self.decoder(latents, given), images.repeat(rounds, 1, 1, 1))
+
+        return bound(log_likelihood, *self.encoder(images, labels), samples, draws)
+
+    @torch.no_grad()
     def settle(self, images: Tensor, labels: Tensor | None, quick: bool) -> None:
         """Re-estimate the batch statistics, then fit the mixture to where the encoder puts pictures."""
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[: 1_000 if quick else 20_000]
@@ -256,31 +282,6 @@ class Vae(GenerativeModel):
             for buffer, value in zip((self.weights, self.means, self.factors), fitted, strict=True):
                 buffer[group] = torch.from_numpy(value).to(buffer)
         self.fitted.fill_(1)
-
-
-def reconstruction_loss(kind: str, logits: Tensor, images: Tensor, weight: float = 1.0) -> Tensor:
-    """Mean over the batch of -log p(picture | latent) in nats, 0-d; `images` [n, c, h, w] in [-1, 1].
-
-    Bernoulli: Kingma & Welling 2014, appendix C.1. Gaussian with its best scale for the batch, found in closed form:
-    Rybkin et al. 2021 (sigma-VAE), eq. 8, constants kept. Squared: weight / 2 times the squared error in [0, 1].
-    """
-    target = (images.float() + 1) / 2
-    if kind == "bernoulli":
-        return functional.binary_cross_entropy_with_logits(logits.float(), target, reduction="sum") / len(images)
-    error = (torch.sigmoid(logits.float()) - target).square()
-    if kind == "squared":
-        return weight / 2 * error.sum() / len(images)
-    pixels = images[0].numel()
-    return pixels / 2 * (torch.log(2 * math.pi * error.mean().clamp_min(1e-6)) + 1)
-
-
-def kl_divergence(mean: Tensor, log_variance: Tensor, free_bits: float = 0.0) -> Tensor:
-    """KL(N(mean, variance) || N(0, I)) in nats, mean over the batch, 0-d (Kingma & Welling 2014, appendix B).
-
-    With `free_bits`, each latent's mean KL counts only above that many nats (Kingma et al. 2016, eq. 15).
-    """
-    each = 0.5 * (mean.float().square() + log_variance.float().exp() - 1 - log_variance.float())  # [n, latent]
-    return each.mean(0).clamp_min(free_bits).sum() if free_bits else each.sum(1).mean()
 
 
 SIZES = {
