@@ -11,6 +11,8 @@ from .events import Problem
 
 COLLAPSED = 0.3  # made pairs closer than this share of real pairs' distance, within a class
 PATIENCE = 3  # previews in a row before anybody is worried
+NARROW, RIGHT = 0.1, 0.5  # recall under this beside precision over that: few drawings, each of them fine
+WORSE, AGAIN = 1.5, 2  # so many times the best distance, in so many scores one after the other
 CRITIC_WON = 0.98  # the critic is so sure which of two pictures is real...
 READINGS = 60  # ...over this many readings (a quarter of a second each)
 
@@ -21,7 +23,8 @@ class Doctor:
     def __init__(self) -> None:
         self.low, self.seen, self.sure = 0, 0, 0.5
         self.said: set[str] = set()
-        self.readings = 0
+        self.readings = self.narrow = self.worse = 0
+        self.adversarial = False  # whether there is a critic: what a repair can strengthen
 
     def scored(self, variety: float, images: int, fraction: float) -> Iterator[Problem]:
         """After each preview: mode collapse is low variety that stays low once drawing has begun.
@@ -44,9 +47,39 @@ class Doctor:
                 images=images,
             )
 
+    def judged(self, found: dict[str, float], best: float, images: int, fraction: float) -> Iterator[Problem]:
+        """After each score: pictures that look right and yet cover little of what there is; a model past its best.
+
+        `found` as `metrics.quick` gives it; `best` is the smallest distance before this one, negative for none.
+        """
+        narrow = found["recall"] < NARROW and found["precision"] > RIGHT and fraction > 0.2
+        self.narrow = self.narrow + 1 if narrow else 0
+        if self.narrow >= AGAIN and not {"collapse", "narrow"} & self.said:
+            self.said.add("narrow")
+            yield Problem(
+                template="Its pictures look right, but they cover only {share} % of what the real ones show.",
+                facts={"share": round(100 * found["recall"])},
+                name="narrow",
+                repair="collapse" if self.adversarial else "",
+                images=images,
+            )
+        self.worse = self.worse + 1 if 0 < best * WORSE < found["frechet"] else 0
+        if not self.worse:
+            self.said.discard("worse")
+        elif self.worse >= AGAIN and "worse" not in self.said:
+            self.said.add("worse")
+            yield Problem(
+                template="It was better before: the best moment was {times} times as close to the real pictures. "
+                "You can take that one.",
+                facts={"times": round(found["frechet"] / best, 1)},
+                name="worse",
+                images=images,
+            )
+
     def reading(self, parts: dict[str, float], images: int) -> Iterator[Problem]:
         """After each reading: a critic that is quite sure of every picture teaches nothing any more."""
-        if "critic sure" not in parts:
+        self.adversarial = "critic sure" in parts
+        if not self.adversarial:
             return
         self.readings += 1
         self.sure += (parts["critic sure"] - self.sure) * min(1.0, 3 / READINGS)

@@ -246,6 +246,14 @@ class Studio:
             raise Trouble("Nothing is saved yet. Wait a few seconds.")
         return OWN + run.keep(look.nearest(min(max(0, at), len(look.previews) - 1)).name).name
 
+    def keep_best(self, visitor: str, key: str) -> str:
+        """Make a model of the moment that came nearest to the real pictures; returns the model's key."""
+        run = self._run(visitor, key)
+        best = run.look().best
+        if best is None:
+            raise Trouble("No moment was scored yet. Wait a few seconds.")
+        return OWN + run.keep(best.name).name
+
     # ---- inside
 
     def _free_name(self, visitor: str, name: str) -> str:

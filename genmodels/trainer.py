@@ -15,6 +15,7 @@ from .checkpoint import wall
 from .data.imageset import ImageSet
 from .doctor import Doctor, like_real, variety
 from .events import Event, Preview, Problem, Progress, Saved, Scored, Trouble
+from .live import Live
 from .models.base import GenerativeModel
 from .training import Plan, Training
 
@@ -62,7 +63,7 @@ class _Watch:
 
     def __init__(self, training: Training, pictures: ImageSet, store: Store | None) -> None:
         self.training, self.store, self.doctor = training, store, Doctor()
-        self.real = like_real(pictures)
+        self.real, self.live = like_real(pictures), Live(pictures, training.plan.score_share)
         self.origin = self._now() - training.seconds
         self.read, self.saved_at, self.saved_step = -math.inf, training.seconds, training.step
         self.preview_due = self._due() if training.previews else -math.inf
@@ -160,6 +161,20 @@ class _Watch:
             value = variety(pixels, labels) / self.real
             yield Scored(name="variety", value=value, images=training.images)
             yield from self.doctor.scored(value, training.images, training.fraction if training.plan.budget else 1.0)
+        if self.live.due(training) or (self.live.able and not quick):
+            yield from self._score(settled)
+
+    def _score(self, settled: GenerativeModel) -> Iterator[Event]:
+        """Judge what a preview has just drawn; the best moment so far is saved at once."""
+        training = self.training
+        found = self.live.score(settled, training)
+        for name in ("frechet", "precision", "recall"):
+            yield Scored(name=name, value=found[name], images=training.images)
+        training.scored = (training.step, found["frechet"])
+        yield from self.doctor.judged(found, training.best, training.images, training.fraction)
+        if training.best < 0 or found["frechet"] < training.best:
+            training.best = found["frechet"]
+            yield from self._point()
 
     def _counted(self) -> float:
         return self.training.images if self._by_pictures() else self.training.seconds

@@ -16,6 +16,7 @@ from .models.base import GenerativeModel, Moment
 from .settings import setting
 
 LAYOUT = torch.channels_last  # measured on a CPU: 7 % (digits) to 15-20 % (colour) more pictures a second
+COUNTERS = ("step", "images", "seconds", "slowed", "previews", "best", "scoring")
 SETTLED_VALUES = 64_000_000  # pixel values at a time that a family may settle on: 256 MB
 
 
@@ -42,6 +43,13 @@ class Plan(Augmentation):
     save_every: float = setting(15, "Save every", "Seconds between save points.", low=1, high=3600)
     precision: Literal["auto", "fp32", "bf16", "fp16"] = setting(
         "auto", "Precision", "Automatic takes 16 bits where the graphics card is faster with them."
+    )
+    score_share: float = setting(
+        0.04,
+        "Time for scoring",
+        "Share of the time that may go into judging on the way; 0 judges nothing.",
+        low=0,
+        high=0.5,
     )
     threads: int = setting(0, "Threads", "Processor threads; 0 chooses.", low=0, high=64)
 
@@ -75,6 +83,8 @@ class Training:
         self.draws = torch.Generator(self.device)
         self.view = critic_view(plan, pictures.format, len(pixels))
         self.step, self.images, self.seconds, self.slowed, self.previews = 0, 0, 0.0, 1.0, 0
+        self.best, self.scoring = -1.0, 0.0  # smallest distance scored (-1: none yet), seconds that scoring took
+        self.scored = (-1, 0.0)  # the step of the newest score, and its distance
         self.parts: dict[str, Tensor] = {}
         self.some = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(0)).to(self.device)
         self._settled = (-1, True)
@@ -170,7 +180,7 @@ class Training:
 
     def facts(self) -> dict[str, Any]:
         """The rest of an exact resume, as plain data for JSON."""
-        counters = {name: getattr(self, name) for name in ("step", "images", "seconds", "slowed", "previews")}
+        counters = {name: getattr(self, name) for name in COUNTERS}
         return counters | {"scalers": {name: scaler.state_dict() for name, scaler in self.scalers.items()}}
 
     def restore(self, tensors: dict[str, Tensor], facts: dict[str, Any] | None = None) -> None:
@@ -189,8 +199,8 @@ class Training:
         if facts is not None:
             for name, scaler in self.scalers.items():
                 scaler.load_state_dict(facts["scalers"][name])
-            for name in ("step", "images", "seconds", "slowed", "previews"):
-                setattr(self, name, facts[name])
+            for name in COUNTERS:
+                setattr(self, name, facts.get(name, getattr(self, name)))
         self._settled = (-1, True)
 
 

@@ -73,6 +73,11 @@ class Look:
         """Whether a process is at work on it (or waits for its turn)."""
         return self.state in ("waiting", "starting", "running", "pausing", "stopping")
 
+    @property
+    def best(self) -> Point | None:
+        """The save point nearest to the real pictures, where any was scored."""
+        return points.best(self.points)
+
     def nearest(self, at: int) -> Point:
         """The save point nearest to a preview."""
         return min(self.points, key=lambda point: abs(point.images - self.previews[at].images))

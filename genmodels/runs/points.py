@@ -32,6 +32,7 @@ class Point:
     fraction: float  # of the budget
     segment: int
     variety: float | None  # of the newest preview before it, as a share of the real pictures' variety
+    distance: float | None  # to the real pictures, where this very moment was scored
     exact: bool  # it holds the state to go on exactly; the others go on from their weights
 
 
@@ -51,12 +52,17 @@ def last_varied(run: pathlib.Path) -> Point | None:
     return next((p for p in reversed(all_points(run)) if p.variety is not None and p.variety >= VARIED), None)
 
 
+def best(points: Iterable[Point]) -> Point | None:
+    """The point nearest to the real pictures, of those that were scored."""
+    return min((p for p in points if p.distance is not None), key=lambda point: point.distance, default=None)
+
+
 def _read(folder: pathlib.Path) -> Point | None:
     facts = files.read_json(folder / "point.json")
     if not facts:
         return None
-    names = ("images", "seconds", "fraction", "segment", "variety")
-    return Point(folder.name, folder, *[facts[n] for n in names], exact=(folder / "state.safetensors").exists())
+    names = ("images", "seconds", "fraction", "segment", "variety", "distance")
+    return Point(folder.name, folder, *[facts.get(n) for n in names], exact=(folder / "state.safetensors").exists())
 
 
 class Points:
@@ -89,6 +95,7 @@ class Points:
             "fraction": training.fraction,
             "segment": self.segment["number"],
             "variety": self.variety,
+            "distance": training.scored[1] if training.scored[0] == training.step else None,
         }
         state, counters = training.tensors(), training.facts()  # before anything is settled
         if not all(bool(tensor.isfinite().all()) for tensor in state.values()):
@@ -131,7 +138,8 @@ class Points:
             if point.exact and point.name not in exact:
                 (point.folder / "state.safetensors").unlink(missing_ok=True)
                 (point.folder / "state.json").unlink(missing_ok=True)
-        for name in surplus([p.images for p in points], {int(n) for n in exact if n}, MOST):
+        kept = exact | {point.name for point in (best(points),) if point}
+        for name in surplus([p.images for p in points], {int(n) for n in kept if n}, MOST):
             files.discard(self.run / "points" / str(name))
 
 

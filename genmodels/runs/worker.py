@@ -218,9 +218,8 @@ class Worker:
         self._trained = (training.images, training.seconds)
 
     def _save_model(self, folder: pathlib.Path, model: Any, pictures: ImageSet, seen: int, seconds: float) -> None:
-        checkpoint.save(
-            folder, model, name=self.name, size=self.order["size"], trained=result.facts(pictures, seen, seconds)
-        )
+        trained = {**result.facts(pictures, seen, seconds), "plan": self.order["plan"]}
+        checkpoint.save(folder, model, name=self.name, size=self.order["size"], trained=trained)
 
     # ---- how it ends
 

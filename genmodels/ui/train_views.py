@@ -17,9 +17,12 @@ CURVES = {  # what the numbers of a run are called, and which stand on one chart
     "rebuilding": "Error of rebuilding",
     "squeezing": "Cost of the code",
     "critic sure": "How sure the critic is",
-    "variety": "Variety, of the real pictures'",
+    "frechet": "Distance to the real pictures",
+    "precision": "Realism: made pictures that could be real",
+    "recall": "Variety: real pictures it could make",
+    "variety": "Difference between pictures, of the real ones'",
 }
-SHARES = ("critic sure", "variety")  # curves between 0 and 1, shown in percent
+SHARES = ("critic sure", "variety", "precision", "recall")  # curves between 0 and 1, shown in percent
 REPAIRS = {
     "collapse": "Repair: back to the last varied moment",
     "critic": "Repair: slow the critic down",
@@ -148,6 +151,14 @@ def keeps(look: Look | None, at: int, language: str = "en") -> str:
         return say("Make this moment the model", language)
     facts = {"n": number(point.images), "time": seconds(point.seconds, language)}
     return say("Make the nearest saved moment the model: {n} pictures, {time}", language, **facts)
+
+
+def best(look: Look | None, language: str = "en") -> str:
+    """What the button for the best moment says; "" where the last moment is the best, or nothing was scored."""
+    if look is None or look.best is None or look.best == look.points[-1]:
+        return ""
+    facts = {"n": number(look.best.images), "time": seconds(look.best.seconds, language)}
+    return say("Take the best moment: {n} pictures, {time}", language, **facts)
 
 
 def doctor(look: Look | None, language: str = "en") -> str:

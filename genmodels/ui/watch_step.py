@@ -49,13 +49,24 @@ class WatchStep:
             buttons=[],
         )
         self.keep = gr.Button(say("Make this moment the model"), visible=False, size="md", elem_id="keep_moment")
+        self.best = gr.Button("", visible=False, size="md", elem_id="keep_best")
         with gr.Row():
             self.pause = gr.Button(say("Pause"), visible=False, size="md", elem_id="pause", min_width=90)
             self.resume = gr.Button(say("Continue"), visible=False, size="md", elem_id="resume", min_width=90)
             self.stop = gr.Button(say("Stop and keep"), visible=False, size="md", elem_id="stop", min_width=130)
         self.curves = pane("", "curves")
         self.timer = gr.Timer(POLL, active=False)
-        buttons = [self.keep, self.use, self.take, self.pause, self.resume, self.stop, self.repair, self.undo]
+        buttons = [
+            self.keep,
+            self.best,
+            self.use,
+            self.take,
+            self.pause,
+            self.resume,
+            self.stop,
+            self.repair,
+            self.undo,
+        ]
         panes = [*headings, self.heading, self.status, self.wall, self.slider, self.doctor, self.curves]
         self.shown = [*panes, *buttons, self.timer]
         self.outputs = [self.before, self.last, *self.shown]
@@ -80,6 +91,10 @@ class WatchStep:
         @told
         def keep(token: str, key: str, at: float) -> tuple:
             return self._leave(token, studio.keep(token, key, int(at or 0)))
+
+        @told
+        def keep_best(token: str, key: str) -> tuple:
+            return self._leave(token, studio.keep_best(token, key))
 
         @told
         def use(token: str, key: str) -> tuple:
@@ -107,6 +122,7 @@ class WatchStep:
         self.undo.click(asks(studio.undo), reads, self.outputs, **QUIET)
         rooms = [self.page.rooms, *self.create.outputs]
         self.keep.click(keep, [*reads, self.slider], rooms, **QUIET)
+        self.best.click(keep_best, reads, rooms, **QUIET)
         self.use.click(use, reads, rooms, **QUIET)
         download(self.take, parcel, reads)
 
@@ -167,6 +183,7 @@ class WatchStep:
             train_views.doctor(look),
             train_views.curves(look),
             gr.Button(train_views.keeps(look, at), visible=bool(look and look.points)),
+            gr.Button(train_views.best(look), visible=bool(train_views.best(look))),
             gr.Button(visible=bool(model)),
             gr.Button(visible=bool(model)),
             gr.Button(visible=state in STARTED),
