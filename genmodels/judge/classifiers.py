@@ -44,9 +44,9 @@ class SmallNetwork(nn.Module):
     def __init__(self, classes: int = 10, norm: bool = False, dropout: float = 0.0) -> None:
         super().__init__()
         self.stages = nn.Sequential(
-            *(layer(1, 24, norm=norm), layer(24, 48, 2, norm)),  # 14 px
-            *(layer(48, 48, norm=norm), layer(48, 96, 2, norm)),  # 7 px
-            *(layer(96, 96, norm=norm), layer(96, 128, norm=norm)),
+            *(layer(1, 16, norm=norm), layer(16, 32, 2, norm)),  # 14 px
+            *(layer(32, 32, norm=norm), layer(32, 64, 2, norm)),  # 7 px
+            *(layer(64, 64, norm=norm), layer(64, 128, norm=norm)),
         )
         self.rest = nn.Sequential(nn.MaxPool2d(2, ceil_mode=True), nn.Flatten(), nn.Dropout(dropout))
         self.answer = nn.Linear(128 * 16, classes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import pathlib
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..checkpoint import read_weights
 
@@ -57,7 +58,8 @@ class StudioJudge(Judge):
 
     Grain: mean and spread of the first filters over the picture, at its own resolution (blur, noise and blocks
     are seen here). Texture: means of the second stage. Meaning: the last stage on a 4 x 4 grid, seen by one linear
-    layer. All are measured in units of how much they vary among the pictures of one set.
+    layer. At last they are turned so that what lies beside each other within a set counts about alike in all
+    directions; otherwise contrast alone, in which sets vary most, would drown the rest.
     """
 
     GRAIN, TEXTURE, MEANING = 16, 32, 128
@@ -70,21 +72,24 @@ class StudioJudge(Judge):
         self.parts = nn.Sequential(layer(32, 64, 2, norm), layer(64, 64, norm=norm), layer(64, 128, 2, norm))
         self.meaning = nn.Linear(128 * 16, self.MEANING)
         self.register_buffer("centre", torch.zeros(self.width))
-        self.register_buffer("unit", torch.ones(self.width))
+        self.register_buffer("turn", torch.eye(self.width))
 
     def forward(self, images: Tensor) -> Tensor:
         """[n, 1 or 3, h, w] -> [n, width]."""
-        return (self.raw(images) - self.centre) / self.unit
+        return (self.raw(images) - self.centre) @ self.turn
 
     def raw(self, images: Tensor) -> Tensor:
-        """The features before they are brought to one unit."""
+        """The features as the stages see them."""
         images = images.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
         grain = self.grain(images)
         texture = self.texture(grain)
-        parts = functional.adaptive_avg_pool2d(self.parts(texture), 4)
-        spread, mean = torch.var_mean(grain, (2, 3), correction=0)
+        parts = self.parts(texture)
+        if parts.shape[-1] != 4:
+            parts = functional.adaptive_avg_pool2d(parts, 4)
+        mean = grain.mean((2, 3))
+        spread = grain.square().mean((2, 3)) - mean.square()
         return torch.cat(
-            [mean, (spread + 1e-6).sqrt(), texture.mean((2, 3)), self.meaning(parts.flatten(1))], 1
+            [mean, spread.clamp_min(1e-6).sqrt(), texture.mean((2, 3)), self.meaning(parts.flatten(1))], 1
         )  # [n, 16 + 16 + 32 + 128]
 
 
@@ -98,3 +103,13 @@ def layer(inputs: int, outputs: int, stride: int = 1, norm: bool = False) -> nn.
 def judge() -> StudioJudge:
     """The studio's judge, from assets/judge. Raises Trouble."""
     return StudioJudge.open(ASSETS / "studio.safetensors", "studio-1")
+
+
+def folded(network: nn.Module) -> nn.Module:
+    """The same network with every BatchNorm taken into the convolution before it (both in evaluation mode)."""
+    network = copy.deepcopy(network)
+    for part in network.modules():
+        if isinstance(part, nn.Sequential) and len(part) == 3 and isinstance(part[1], nn.BatchNorm2d):
+            part[0], part[1] = fuse_conv_bn_eval(part[0], part[1]), part[2]
+            del part[2]
+    return network.to(memory_format=torch.contiguous_format)
