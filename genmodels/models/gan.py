@@ -13,7 +13,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from ..images import PictureFormat
 from ..settings import Settings, setting
 from .base import GenerativeModel, Moment, Turn
-from .layers import Canvas, class_weights, restate
+from .layers import Canvas, Flat, class_weights, restate
 
 PENALTY_GREY, PENALTY_COLOUR = 0.2, 4.0
 Loss = Literal["non-saturating", "minimax", "hinge", "wasserstein", "relativistic"]
@@ -104,7 +104,7 @@ class Critic(nn.Module):
         while size > 4:
             layers += [normal(nn.Conv2d(channels, width, 4, stride=2, padding=1)), nn.LeakyReLU(0.2)]
             channels, size, width = width, size // 2, min(2 * width, 8 * options.critic_width)
-        self.look = nn.Sequential(*layers, nn.Flatten(), normal(nn.Linear(channels * size**2, 128)), nn.LeakyReLU(0.2))
+        self.look = nn.Sequential(*layers, Flat(), normal(nn.Linear(channels * size**2, 128)), nn.LeakyReLU(0.2))
         self.verdict = normal(nn.Linear(128, 1))
         self.classes = class_weights(len(picture.classes), 128)
         if self.classes is not None:

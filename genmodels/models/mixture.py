@@ -10,6 +10,7 @@ from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
 SHRUNK = 200  # with fewer points, covariances are diagonal
+LONELY = 8  # a class with fewer pictures borrows everybody's for its mixture
 
 
 def fit_mixture(points: np.ndarray, components: int, quick: bool, start: list[np.ndarray] | None) -> list[np.ndarray]:
@@ -21,9 +22,9 @@ def fit_mixture(points: np.ndarray, components: int, quick: bool, start: list[np
     used = max(1, min(components, len(points) // 10))
     kind = "diag" if len(points) < SHRUNK / (4 if quick else 1) else "tied" if quick else "full"
     near = {}
-    if start is not None and used == components:
-        weights = start[0] + 1e-4
-        near = {"weights_init": weights / weights.sum(), "means_init": start[1]}
+    if start is not None and (start[0] > 0).sum() == used:  # the last one had as many: a seed keeps its meaning
+        weights = start[0][:used] + 1e-4
+        near = {"weights_init": weights / weights.sum(), "means_init": start[1][:used]}
     mixture = GaussianMixture(
         used, covariance_type=kind, reg_covar=1e-3, max_iter=2 if quick else 60, random_state=0, **near
     )
@@ -43,3 +44,18 @@ def fit_mixture(points: np.ndarray, components: int, quick: bool, start: list[np
     )
     weights[:used], means[:used], factors[:used] = mixture.weights_, mixture.means_, np.linalg.cholesky(covariances)
     return [weights, means, factors]
+
+
+def fit_mixtures(
+    points: np.ndarray, groups: np.ndarray, last: list[np.ndarray], quick: bool, fitted: bool
+) -> list[np.ndarray]:
+    """One mixture a group, from points [n, d] of `groups` [n]: weights [g, k], means [g, k, d], factors [g, k, d, d].
+
+    `last` is what this gave before, or the shapes of it where nothing is `fitted` yet.
+    """
+    found = []
+    for group in range(len(last[0])):
+        mine = points[groups == group]
+        start = [part[group] for part in last] if fitted else None
+        found.append(fit_mixture(points if len(mine) < LONELY else mine, last[0].shape[1], quick, start))
+    return [np.stack(parts) for parts in zip(*found, strict=True)]

@@ -13,11 +13,10 @@ from torch.nn import functional
 from ..images import PictureFormat
 from ..settings import Settings, setting
 from .base import GenerativeModel, Moment, Turn
-from .layers import Canvas, class_weights, restate
+from .layers import Canvas, Flat, class_weights, fit_contrast, restate
 from .likelihood import Likelihood, bound, kl_divergence, reconstruction_loss
 
-LONELY = 8  # a class with fewer pictures borrows everybody's for its mixture
-EACH = 200  # pictures behind each component of the mixture
+EACH = 150  # pictures behind each component of the mixture
 
 
 class VaeOptions(Settings):
@@ -61,7 +60,15 @@ class VaeOptions(Settings):
         "Mixture",
         "Components a class of the mixture behind the samples; 0 is N(0, I), -1 chooses.",
         low=-1,
-        high=20,
+        high=100,
+    )
+    contrast: float = setting(
+        0.0,
+        "Contrast",
+        "How much crisper it draws than the averages it learned: 1 leaves them as they are, 0 fits it so that what is "
+        "rebuilt has as much grey between black and white as the real pictures.",
+        low=0,
+        high=10,
     )
     beta1: float = setting(0.9, "Adam's beta1", "Momentum of the steps.", low=0, high=0.99)
     beta2: float = setting(0.99, "Adam's beta2", "Memory of the step sizes.", low=0.5, high=0.9999)
@@ -84,7 +91,7 @@ class Encoder(nn.Module):
         while size > 8:
             layers += [nn.Conv2d(width, 2 * width, 4, stride=2, padding=1), nn.BatchNorm2d(2 * width), nn.SiLU()]
             width, size = 2 * width, size // 2
-        layers += [nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width), nn.SiLU(), nn.Flatten()]
+        layers += [nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width), nn.SiLU(), Flat()]
         self.look = nn.Sequential(*layers)
         self.narrow = nn.Linear(width * size**2, 256)
         self.classes = class_weights(len(picture.classes), 256)
@@ -168,6 +175,7 @@ class Vae(GenerativeModel):
         self.register_buffer("means", torch.zeros(groups, components, size))
         self.register_buffer("factors", torch.eye(size).repeat(groups, components, 1, 1))  # Cholesky
         self.register_buffer("fitted", torch.zeros(()))
+        self.register_buffer("contrast", torch.tensor(options.contrast or 1.0))
 
     @classmethod
     def suited(cls, options: VaeOptions, picture: PictureFormat, count: int) -> VaeOptions:
@@ -178,7 +186,7 @@ class Vae(GenerativeModel):
             changes = {"reconstruction": "bernoulli"} if grey else {"reconstruction": "gaussian", "beta": 1.0}
         if options.components < 0:
             each = count // max(1, len(picture.classes))
-            changes["components"] = min(max(each // EACH, 1), 10 if picture.classes else 20)
+            changes["components"] = min(max(each // EACH, 1), 40)
         return options.changed(**changes)
 
     def players(self) -> dict[str, nn.Module]:
@@ -195,7 +203,7 @@ class Vae(GenerativeModel):
 
     def decode(self, latents: Tensor, labels: Tensor | None) -> Tensor:
         """[n, latent], [n] -> [n, c, h, w]."""
-        return torch.tanh(self.decoder(latents, labels) / 2)  # = 2 sigmoid(logits) - 1
+        return torch.tanh(self.contrast * self.decoder(latents, labels) / 2)  # = 2 sigmoid(logits) - 1 at contrast 1
 
     def draw(self, noise: Tensor, choice: Tensor, labels: Tensor | None, diversity: float) -> Tensor:
         """A component by chance, then a point in it; diversity shrinks or widens the component, not the choice."""
@@ -229,7 +237,7 @@ class Vae(GenerativeModel):
             return Likelihood("gaussian", 1 / self.options.squared_weight)
         mean, log_variance = self.encoder(images, labels)
         noise = torch.randn(mean.shape, generator=draws).to(mean)
-        rebuilt = self.decode(mean + torch.exp(log_variance / 2) * noise, labels)
+        rebuilt = torch.tanh(self.decoder(mean + torch.exp(log_variance / 2) * noise, labels) / 2)
         return Likelihood("gaussian", max(float((rebuilt - images).square().mean()) / 4, 1e-6))
 
     @torch.no_grad()
@@ -247,40 +255,37 @@ class Vae(GenerativeModel):
 
     @torch.no_grad()
     def settle(self, images: Tensor, labels: Tensor | None, quick: bool) -> None:
-        """Re-estimate the batch statistics, then fit the mixture to where the encoder puts pictures."""
-        order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[: 1_000 if quick else 20_000]
-        images = images[order.to(images.device)]
-        labels = None if labels is None else labels[order.to(images.device)]
-        batches = [slice(i, i + 200) for i in range(0, len(images), 200)]
-        few = batches[: 5 if quick else 25]
+        """Re-estimate the batch statistics; fit the contrast, and the mixture to where the encoder puts pictures."""
+        order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+        batches = [rows.to(images.device) for rows in (order[:1_000] if quick else order).split(200)]
 
-        def through(rows: slice) -> Tensor:
+        def through(rows: Tensor) -> Tensor:
             given = None if labels is None else labels[rows]
             return self.decoder(self.encoder(images[rows], given)[0], given)
 
+        few = batches[: 5 if quick else 25]
         restate(nn.ModuleList([self.encoder, self.decoder]), (lambda rows=rows: through(rows) for rows in few))
+        self.eval()
+        if not self.options.contrast:
+            rows = torch.cat(batches[:5])
+            self.contrast.fill_(fit_contrast(through(rows), images[rows]))
         if not self.options.components:
             return
-        self.eval()
         found = [self.encoder(images[rows], None if labels is None else labels[rows]) for rows in batches]
         mean, log_variance = (torch.cat(parts).float().cpu() for parts in zip(*found, strict=True))
         noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(1))
-        self._fit((mean + torch.exp(log_variance / 2) * noise).double().numpy(), labels, quick)
+        given = None if labels is None else labels[torch.cat(batches)].cpu().numpy()
+        self._fit((mean + torch.exp(log_variance / 2) * noise).numpy(), given, quick)
 
-    def _fit(self, points: np.ndarray, labels: Tensor | None, quick: bool) -> None:
+    def _fit(self, points: np.ndarray, labels: np.ndarray | None, quick: bool) -> None:
         """One mixture a class, from samples of the aggregate posterior [n, latent]; starts from the last one fitted."""
-        from .mixture import fit_mixture  # scikit-learn takes a second to import, and drawing does not need it
+        from .mixture import fit_mixtures  # scikit-learn takes a second to import, and drawing does not need it
 
-        groups = np.zeros(len(points), int) if labels is None else labels.cpu().numpy()
-        for group in range(len(self.weights)):
-            mine = points[groups == group]
-            mine = points if len(mine) < LONELY else mine
-            start = None
-            if self.fitted:
-                start = [b[group].double().cpu().numpy() for b in (self.weights, self.means, self.factors)]
-            fitted = fit_mixture(mine, self.weights.shape[1], quick, start)
-            for buffer, value in zip((self.weights, self.means, self.factors), fitted, strict=True):
-                buffer[group] = torch.from_numpy(value).to(buffer)
+        groups = np.zeros(len(points), int) if labels is None else labels
+        buffers = (self.weights, self.means, self.factors)
+        fitted = fit_mixtures(points, groups, [b.cpu().numpy() for b in buffers], quick, bool(self.fitted))
+        for buffer, value in zip(buffers, fitted, strict=True):
+            buffer.copy_(torch.from_numpy(value))
         self.fitted.fill_(1)
 
 
@@ -288,5 +293,7 @@ SIZES = {
     "tiny": VaeOptions(width=8, encoder_width=8, latent=16),
     "small": VaeOptions(),
     "large": VaeOptions(width=48, encoder_width=32, latent=64),
-    "classic": VaeOptions(shape="classic", latent=20, rate=1e-3, beta=1.0, components=0, ema=0, batch=128, beta2=0.999),
+    "classic": VaeOptions(
+        shape="classic", latent=20, rate=1e-3, beta=1.0, components=0, contrast=1, ema=0, batch=128, beta2=0.999
+    ),
 }
