@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from . import home
+from . import home, report
 from .data import starters
+from .evaluations import Evaluations, desk
 from .events import Trouble
 from .library import OWN, Library, Shelved
 from .runs import Look, Run, promise, promised
@@ -53,6 +54,8 @@ class Studio:
         self.walls = Walls(self.library)
         self.pictures = Sets(home() / "sets")
         self.trainings = home() / "runs"
+        shelves = (self.library, self.pictures, self.walls)
+        self.evaluations = Evaluations(home() / "evaluations", *shelves, self._reader, self._owner)
         self._packed = tempfile.TemporaryDirectory(prefix="genmodels-")  # goes with the studio
         self.parcels = pathlib.Path(self._packed.name)
 
@@ -253,6 +256,11 @@ class Studio:
         if best is None:
             raise Trouble("No moment was scored yet. Wait a few seconds.")
         return OWN + run.keep(best.name).name
+
+    def report(self, visitor: str, *chosen: str) -> pathlib.Path:
+        """What is known of a model, or of two side by side, as a page to forward; `chosen` as in `desk.look`."""
+        found = desk.look(self.evaluations, visitor, *chosen)
+        return report.write(desk.prove(self.evaluations, visitor, found.reports), self._parcel())
 
     # ---- inside
 

@@ -43,7 +43,11 @@ def templates(tree: ast.AST, file: str) -> Iterator[tuple[str, str]]:
             "OTHER_REASON",
         ):
             found.append(node.value)
-        elif isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple) and _sentence(node.value.elts[0]):
+        elif (
+            isinstance(node, ast.Return)
+            and isinstance(node.value, ast.Tuple)
+            and any(map(_sentence, node.value.elts[:1]))
+        ):
             found += node.value.elts[:1]
         elif isinstance(node, ast.Dict):  # what is not an event yet: {"template": ..., "facts": ...}
             keys = [getattr(key, "value", None) for key in node.keys]

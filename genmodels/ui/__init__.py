@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from . import api, create_tab, library_tab, train_tab, views
+from . import api, create_tab, evaluate_tab, library_tab, train_tab, views
 from .page import QUIET, Page, pane, told
 from .words import say
 
@@ -30,13 +30,17 @@ def build(studio: Studio) -> gr.Blocks:
                 create = create_tab.build(page)
             with gr.Tab(say("Train"), id="train", elem_id="train") as room:
                 train = train_tab.build(page, create)
+            with gr.Tab(say("Evaluate"), id="evaluate", elem_id="evaluate") as court:
+                evaluate = evaluate_tab.build(page, train)
             with gr.Tab(say("Library"), id="library", elem_id="library") as shelf:
                 library = library_tab.build(page, create, train)
         greeted = screens.load(studio.greet, visitor, visitor, **QUIET)
         greeted.then(create.refresh, [visitor, create.model], create.cards, **QUIET)
         train.wake(room)
+        evaluate.wake(court)
         api.build(studio)
         greeted.then(train.attach, train.attached, train.found, **QUIET)
+        greeted.then(told(evaluate.attach), visitor, evaluate.found, **QUIET)
         wall_room.select(told(create.refresh), [visitor, create.model], create.cards, **QUIET)
         shelf.select(told(library.redrawn), [visitor, library.model, library.run], library.outputs, **QUIET)
     return screens

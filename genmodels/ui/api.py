@@ -18,7 +18,7 @@ from .page import told
 
 def build(studio: Studio) -> None:
     """Name the calls. On a shared host `visitor` is a token of your own choosing: 32 hexadecimal digits."""
-    for call in (*_pictures(studio), *_runs(studio)):
+    for call in (*_pictures(studio), *_runs(studio), *_evaluations(studio)):
         gr.api(call, api_name=call.__name__)
 
 
@@ -86,3 +86,36 @@ def _runs(studio: Studio) -> tuple[Callable, ...]:
         return True
 
     return start_run, look, tell
+
+
+def _evaluations(studio: Studio) -> tuple[Callable, ...]:
+    @told
+    def start_evaluation(
+        model: str, set: str = "", count: int = 1000, seed: int = 0, diversity: float = 1.0, visitor: str = ""
+    ) -> str:
+        """Begin to judge a model against a set (the one it learned from, if none is named); returns the key."""
+        chosen = set or studio.evaluations.home(visitor, model)
+        settings = {"count": int(count), "seed": int(seed), "diversity": float(diversity)}
+        return studio.evaluations.start(visitor, model, chosen, settings)
+
+    @told
+    def look_at_evaluation(evaluation: str, visitor: str = "") -> dict[str, Any]:
+        """Where judging is; `result` is the whole of evaluation.json when it has finished."""
+        seen = studio.evaluations.look(visitor, evaluation)
+        if seen is None:
+            raise Trouble("There is no such judgement.")
+        return {
+            "state": seen.state,
+            "sentence": seen.template.format(**seen.facts),
+            "fraction": 1.0 if not seen.alive else seen.progress.fraction if seen.progress else 0.0,
+            "remaining": seen.progress.remaining if seen.progress else None,
+            "result": seen.evaluation.model_dump() if seen.evaluation else None,
+        }
+
+    @told
+    def cancel_evaluation(evaluation: str, visitor: str = "") -> bool:
+        """Stop judging at once."""
+        studio.evaluations.cancel(visitor, evaluation)
+        return True
+
+    return start_evaluation, look_at_evaluation, cancel_evaluation

@@ -6,6 +6,8 @@ import pathlib
 
 import gradio as gr
 
+from .. import report
+
 STYLE = pathlib.Path(__file__).with_name("studio.css")
 ICON = pathlib.Path(__file__).resolve().parents[2] / "assets" / "ui" / "icon.svg"
 TEXT = ["-apple-system", "Segoe UI Variable Text", "Segoe UI", "Roboto", "Noto Sans", "Liberation Sans"]
@@ -134,7 +136,8 @@ BREATHE = """<script>document.addEventListener('click', event => {
 
 def head() -> str:
     """What goes into the page's head. The style stands here because gradio rewrites what it is given as css."""
-    return f'<meta name="color-scheme" content="light dark"><style>{STYLE.read_text(encoding="utf-8")}</style>{BREATHE}'
+    look = "".join(style.read_text(encoding="utf-8") for style in (STYLE, report.STYLE))
+    return f'<meta name="color-scheme" content="light dark"><style>{look}</style>{BREATHE}'
 
 
 def theme() -> gr.themes.Base:

@@ -31,6 +31,7 @@ class WatchStep:
         self.status = pane(train_views.status(None), "status")
         with gr.Row(elem_id="finished_row"):
             self.use = gr.Button(say("Make pictures with it"), variant="primary", visible=False, elem_id="use_model")
+            self.judge = gr.Button(say("Judge it"), visible=False, elem_id="judge_model", scale=0, min_width=110)
             self.take = gr.Button(say("Download"), visible=False, elem_id="take_model", scale=0, min_width=130)
         self.doctor = pane("", "doctor")
         with gr.Row():
@@ -60,6 +61,7 @@ class WatchStep:
             self.keep,
             self.best,
             self.use,
+            self.judge,
             self.take,
             self.pause,
             self.resume,
@@ -184,6 +186,7 @@ class WatchStep:
             train_views.curves(look),
             gr.Button(train_views.keeps(look, at), visible=bool(look and look.points)),
             gr.Button(train_views.best(look), visible=bool(train_views.best(look))),
+            gr.Button(visible=bool(model)),
             gr.Button(visible=bool(model)),
             gr.Button(visible=bool(model)),
             gr.Button(visible=state in STARTED),

@@ -1,0 +1,291 @@
+"""Evaluations: models judged against sets, one at a time in a niced process; what is known is not measured twice."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import pathlib
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .. import device
+from ..data.imageset import ImageSet
+from ..evaluation.result import FILE, Evaluation, Protocol
+from ..events import Event, Failed, Finished, Progress, Trouble, parse
+from ..library import Library, Shelved
+from ..runs import files, queue
+from ..sets import PictureSet, Sets
+from ..walls import Ask, Wall, Walls
+from . import evidence
+from .evidence import Evidence
+
+SEED = 0  # of the walls that hang side by side
+VERSION = Protocol.model_fields["version"].default
+MOST_KEPT = 60  # judgements of one owner; older ones go
+STARTING = 20.0  # seconds that a fresh process may take until it holds its lock
+PATIENCE = 3.0  # seconds that a process gets to end when it is cancelled
+SENTENCES = {
+    "waiting": "Waiting for its turn: number {place} in the queue.",
+    "starting": "Getting ready.",
+    "running": "Judging {name}.",
+    "cut short": "Judging was cut short. Start it again.",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Judging:
+    """How judging a model stands. States: waiting, running, finished, failed."""
+
+    key: str
+    model: str  # key of the model
+    set: str  # key of the set
+    state: str
+    template: str  # the state as a sentence
+    facts: dict[str, Any]
+    progress: Progress | None = None
+    evaluation: Evaluation | None = None  # when it has finished
+    details: str = ""  # for the engineer
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is more to come."""
+        return self.state in ("waiting", "running")
+
+
+class Evaluations:
+    """What the screens ask about judging; folders lie in `root`, one a judgement.
+
+    `whose` turns a visitor's token into an owner, and `own` does the same for a call that makes something.
+    """
+
+    def __init__(
+        self,
+        root: pathlib.Path,
+        library: Library,
+        pictures: Sets,
+        walls: Walls,
+        whose: Callable[[str | None], str],
+        own: Callable[[str | None], str],
+    ) -> None:
+        self.root, self.library, self.pictures, self.walls, self.whose, self.own = (
+            *(root, library, pictures, walls),
+            *(whose, own),
+        )
+        self._prints: dict[tuple[str, int], str] = {}
+        self._evidence: dict[tuple[str, ...], Evidence] = {}
+        self._children: dict[str, subprocess.Popen] = {}
+        self._starting = threading.Lock()
+
+    # ---- what is known
+
+    def home(self, visitor: str | None, key: str) -> str:
+        """The key of the set that a model learned from, if it is here; else ""."""
+        owner = self.whose(visitor)
+        return self._home(owner, self.library.find(owner, key))
+
+    def misfit(self, visitor: str | None, key: str, set_key: str) -> Trouble | None:
+        """Why a model cannot be judged against a set, or None."""
+        owner = self.whose(visitor)
+        return misfit(self.library.find(owner, key), self.pictures.find(owner, set_key))
+
+    def known(
+        self, visitor: str | None, key: str, set_key: str, job: str = "", like: Evaluation | None = None
+    ) -> Evaluation | None:
+        """What is known of a model against a set: the judgement `job` if it is that, one under the same protocol as
+        `like`, else the one with most pictures; None where there is none."""
+        owner = self.whose(visitor)
+        model, fingerprint = self.library.find(owner, key), self._fingerprint(owner, set_key)
+        found = [each for each in self._all(owner, key, model) if each[1].protocol.fingerprint == fingerprint]
+        for name, evaluation in found:
+            if (job and name == job) or (like and not like.protocol.differs(evaluation.protocol)):
+                return evaluation
+        return max((each for _, each in found), key=lambda each: each.protocol.made, default=None)
+
+    def wall(self, visitor: str | None, key: str, count: int) -> Wall:
+        """The first pictures of one seed, the same for every model."""
+        return self.walls.draw(self.whose(visitor), Ask(key, SEED, count))
+
+    def _all(self, owner: str, key: str, model: Shelved) -> Iterator[tuple[str, Evaluation]]:
+        """(key of the judgement, what it found): those made here, the newest first, then the model's own."""
+        own = self.library.folder(owner, key)
+        for folder in [*self._folders(owner), own]:
+            evaluation = _opened(folder)
+            if evaluation and evaluation.identity == model.identity:
+                yield folder.name, evaluation
+
+    def evidence(self, visitor: str | None, key: str, evaluation: Evaluation) -> Evidence:
+        """The pictures behind an evaluation, drawn again from their seeds (imports torch)."""
+        owner = self.whose(visitor)
+        model, folder = self.library.find(owner, key), self.library.folder(owner, key)
+        marks = (str(folder), model.identity, evaluation.model_dump_json())
+        if marks not in self._evidence:
+            while len(self._evidence) >= 16:
+                self._evidence.pop(next(iter(self._evidence)), None)
+            pictures = self._with_fingerprint(owner, evaluation.protocol.fingerprint)
+            self._evidence[marks] = evidence.draw(self.walls.sampler, folder, model, evaluation, pictures)
+        return self._evidence[marks]
+
+    # ---- judging
+
+    def start(self, visitor: str | None, key: str, set_key: str, settings: dict[str, Any]) -> str:
+        """Have a model judged; returns the key of the judgement, at once. One that is known already is not repeated."""
+        owner = self.own(visitor)
+        model, pictures = self.library.find(owner, key), self.pictures.find(owner, set_key)
+        if trouble := misfit(model, pictures):
+            raise trouble
+        about = [VERSION, owner, model.identity, self._fingerprint(owner, set_key), sorted(settings.items())]
+        folder = self.root / hashlib.sha256(json.dumps(about).encode()).hexdigest()[:20]
+        own = set_key == self._home(owner, model) and not model.ours
+        order = {
+            "owner": owner,
+            "key": key,
+            "model": str(self.library.folder(owner, key)),
+            "name": model.name,
+            "identity": model.identity,
+            "set_key": set_key,
+            "set": self.pictures.address(owner, set_key),
+            "settings": settings,
+            "into_model": own,  # the model's own evaluation is the one on what it learned from
+            "created": time.time(),
+        }
+        with self._starting:
+            now = self._find(owner, folder.name)
+            if now is None or now.state == "failed":
+                with files.whole_folder(folder) as fresh:
+                    files.write_json(fresh / "order.json", order)
+                self._launch(folder)
+        for old in self._folders(owner)[MOST_KEPT:]:
+            self._forget(old)
+        return folder.name
+
+    def _launch(self, folder: pathlib.Path) -> None:
+        queue.join(folder)
+        with open(folder / "log.txt", "wb") as log:
+            self._children[folder.name] = subprocess.Popen(
+                [sys.executable, "-m", "genmodels.evaluations", str(folder.resolve())],
+                env=device.child_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                creationflags=getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),
+            )
+
+    def look(self, visitor: str | None, key: str = "") -> Judging | None:
+        """How a judgement stands; without a key, the visitor's newest one that is at work. None: there is none."""
+        owner = self.whose(visitor)
+        if key:
+            return self._find(owner, key)
+        return next((each for folder in self._folders(owner) if (each := self._look(folder)).alive), None)
+
+    def cancel(self, visitor: str | None, key: str) -> None:
+        """End a judgement at once and forget it."""
+        for folder in self._folders(self.own(visitor)):
+            if folder.name == key:
+                self._forget(folder)
+
+    # ---- inside
+
+    def _look(self, folder: pathlib.Path) -> Judging:
+        order = files.read_json(folder / "order.json", {})
+        child = self._children.get(folder.name)
+        at_work = (child is not None and child.poll() is None) or queue.held(folder)  # asked before the events are read
+        told = _events(folder)
+        end = told[-1] if told and isinstance(told[-1], (Finished, Failed)) else None
+        about = (folder.name, order.get("key", ""), order.get("set_key", ""))
+        progress = next((each for each in reversed(told) if isinstance(each, Progress)), None)
+        if end is not None:
+            state = "finished" if isinstance(end, Finished) else "failed"
+            known, details = _opened(folder), getattr(end, "details", "")
+            return Judging(*about, state, end.template, end.facts, progress, known, details)
+        if not at_work and time.time() - order.get("created", 0) > STARTING:
+            log = files.read_word(folder / "log.txt")[-4000:]
+            return Judging(*about, "failed", SENTENCES["cut short"], {}, progress, None, log)
+        if place := queue.place(folder):
+            state = "waiting" if place > 1 or _busy(self.root) else "starting"
+            return Judging(*about, "waiting", SENTENCES[state], {"place": place}, progress)
+        return Judging(*about, "running", SENTENCES["running"], {"name": order.get("name", "")}, progress)
+
+    def _forget(self, folder: pathlib.Path) -> None:
+        (folder / "order.json").unlink(missing_ok=True)  # its process ends when it sees this, also without us
+        if child := self._children.pop(folder.name, None):
+            child.kill()
+            child.wait(timeout=PATIENCE)
+        deadline = time.monotonic() + PATIENCE
+        while queue.held(folder) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        files.discard(folder)
+
+    def _home(self, owner: str, model: Shelved) -> str:
+        told = model.trained.get("set")
+        fitting = (each for each in self.pictures.all(owner) if told in (each.key, each.title))
+        return next((each.key for each in fitting if misfit(model, each) is None), "")
+
+    def _find(self, owner: str, key: str) -> Judging | None:
+        return next((self._look(folder) for folder in self._folders(owner) if folder.name == key), None)
+
+    def _folders(self, owner: str) -> list[pathlib.Path]:
+        """The owner's judgements, the newest first."""
+        orders = [(files.read_json(folder / "order.json"), folder) for folder in files.folders(self.root)]
+        mine = [(order["created"], folder) for order, folder in orders if order and order["owner"] == owner]
+        return [folder for _, folder in sorted(mine, reverse=True)]
+
+    def _fingerprint(self, owner: str, set_key: str) -> str:
+        """Of a set, remembered as long as its pictures stay the same."""
+        pixels = pathlib.Path(self.pictures.address(owner, set_key)) / "images.npy"
+        stamp = (set_key, pixels.stat().st_mtime_ns if pixels.exists() else 0)
+        if stamp not in self._prints:
+            self._prints[stamp] = self.pictures.open(owner, set_key).fingerprint()
+        return self._prints[stamp]
+
+    def _with_fingerprint(self, owner: str, fingerprint: str) -> ImageSet | None:
+        known = (each.key for each in self.pictures.all(owner) if self._fingerprint(owner, each.key) == fingerprint)
+        key = next(known, None)
+        return self.pictures.open(owner, key) if key else None
+
+
+def misfit(model: Shelved, pictures: PictureSet) -> Trouble | None:
+    """Why a model cannot be judged against these pictures, or None."""
+    facts = {"name": model.name, "set": pictures.title}
+    if model.picture.size != pictures.size:
+        return Trouble(
+            "{name} makes pictures of {one} pixels a side, and those of {set} have {other}. Choose a set of its size.",
+            one=model.picture.size,
+            other=pictures.size,
+            **facts,
+        )
+    if model.picture.channels != pictures.channels:
+        if model.picture.channels == 1:
+            return Trouble("{name} makes grey pictures, and {set} is in colour. Choose a grey set.", **facts)
+        return Trouble("{name} makes pictures in colour, and {set} is grey. Choose a set in colour.", **facts)
+    if model.picture.classes and pictures.classes and model.picture.classes != pictures.classes:
+        return Trouble("{name} knows other kinds than {set} has. Choose the pictures that it learned from.", **facts)
+    return None
+
+
+def _opened(folder: pathlib.Path) -> Evaluation | None:
+    try:
+        return Evaluation.open(folder) if (folder / FILE).exists() else None
+    except Trouble:  # written by something else, or damaged: as if it were not there
+        return None
+
+
+def _events(folder: pathlib.Path) -> list[Event]:
+    try:
+        lines = (folder / "events.jsonl").read_bytes().splitlines()
+    except OSError:
+        return []
+    return [event for event in map(parse, lines) if event is not None]
+
+
+def _busy(root: pathlib.Path) -> bool:
+    """Whether something is being judged right now."""
+    slot = queue.free_slot(root)
+    if slot is not None:
+        slot.release()
+    return slot is None

@@ -1,0 +1,62 @@
+"""The pictures behind a report card: nearest pairs, originals over rebuilds, and how well each kind is hit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..evaluation.result import Evaluation, Nearest
+from ..evaluations.evidence import Report
+from ..images import grid
+from ..markup import safe, webp_uri
+from .base import Say, plain
+
+COLUMNS = 8  # of rebuilt pictures
+
+
+def pairs(report: Report, say: Say = plain) -> str:
+    """Made pictures beside those they are most like, the most suspicious first."""
+    if report.evidence is None or not len(report.evidence.pairs):
+        return ""
+    shown = zip(report.evaluation.nearest, report.evidence.pairs, strict=False)
+    tiles = "".join(_pair(each, pair, say) for each, pair in shown)
+    told = say("Left: made. Right: the picture it learned from that is most like it. The nearest pairs come first.")
+    return f'<p class="told">{safe(told)}</p><div class="pairs">{tiles}</div>'
+
+
+def _pair(each: Nearest, pair: np.ndarray, say: Say) -> str:
+    times = each.distance / each.typical if each.typical else 0.0
+    spoken = say("Made picture {n} and the nearest one it learned from", n=each.index + 1)
+    said = say("{times} of the usual distance", times=f"{times:.1f}")
+    words = [say("suspicious"), said] if each.suspicious else [said]
+    flag = " pair-suspicious" if each.suspicious else ""
+    hint = f' title="{safe(say("chosen at random"))}"' if each.chosen == "random" else ""
+    return (
+        f'<figure class="pair{flag}"{hint}><img src="{webp_uri(grid(pair, 2))}" alt="{safe(spoken)}">'
+        f"<figcaption>{safe(', '.join(words))}</figcaption></figure>"
+    )
+
+
+def rebuilt(report: Report, say: Say = plain) -> str:
+    """Held-out pictures, and below each what came back."""
+    if report.evidence is None or not len(report.evidence.rebuilt):
+        return ""
+    rows, both = [], report.evidence.rebuilt
+    for start in range(0, len(both), COLUMNS):
+        part = both[start : start + COLUMNS]
+        sheet = grid(np.concatenate([part[:, 0], part[:, 1]]), len(part))
+        rows.append(f'<img src="{webp_uri(sheet)}" style="--columns:{len(part)}" alt="">')
+    told = say("Above: pictures it never saw. Below each: what came back after squeezing it into a few numbers.")
+    return f'<p class="told">{safe(told)}</p><div class="rebuilt">{"".join(rows)}</div>'
+
+
+def kinds(evaluation: Evaluation, say: Say = plain) -> str:
+    """How well each kind is hit, the weakest first."""
+    if not evaluation.classes:
+        return ""
+    told = say("How many came out as the kind that was asked for, the weakest first.")
+    rows = "".join(
+        f'<li><span class="kind-name">{safe(each.name)}</span><span class="kind-bar"><i style="width:'
+        f'{100 * each.recall:.0f}%"></i></span><span class="kind-share">{100 * each.recall:.0f} %</span></li>'
+        for each in sorted(evaluation.classes, key=lambda each: each.recall)
+    )
+    return f'<p class="told">{safe(told)}</p><ul class="kinds">{rows}</ul>'

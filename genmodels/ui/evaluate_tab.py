@@ -1,0 +1,198 @@
+"""Evaluate: a report card in words, two models side by side, and the pictures behind the numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from ..evaluations import desk
+from ..events import Trouble
+from . import forms, report_views, views
+from .page import QUIET, Page, download, noted, pane, told
+from .train_tab import Train
+from .words import say
+
+POLL = 0.7  # seconds
+NONE = ""  # nothing to stand beside it
+
+
+@dataclasses.dataclass(frozen=True)
+class Chosen:
+    """What is judged, for the sections below: the keys of a model and of a set."""
+
+    model: gr.State
+    set: gr.Dropdown
+
+
+class Evaluate:
+    """The components of the room; `shown` follow what is chosen, `watched` follow a judgement at work."""
+
+    def __init__(self, page: Page, train: Train) -> None:
+        self.page, first = page, page.studio.model(None)
+        self.model, self.settings = gr.State(first.key if first else ""), gr.State({})
+        self.job = gr.BrowserState("", storage_key="genmodels-judging", secret="genmodels-studio")
+        self.ended = gr.State("")  # the judgement that has just come to its end
+        self.timer = gr.Timer(POLL, active=False)
+        self.cards = pane("", "judged_models")
+        with gr.Row(elem_classes=["room"]):
+            with gr.Column(scale=11, min_width=320, elem_classes=["desk"], elem_id="report_side"):
+                self.report = pane("", "report")
+                self.proof = pane("", "proof")
+            with gr.Column(scale=6, min_width=300, elem_classes=["desk"], elem_id="judge_side"):
+                self._desk()
+        self.chosen = Chosen(self.model, self.set)
+        self.asked = [page.visitor, self.model, self.set, self.other, self.job]
+        self.shown = [
+            *(self.model, self.cards, self.set, self.hint, self.judge),
+            *(self.other, self.same, self.save, self.report, self.proof),
+        ]
+        self.watched = [self.ended, self.progress, self.cancel, self.timer]
+        self.found = [self.job, *self.watched, *self.shown]
+        self._wire()
+        self._wire_judging(train)
+
+    def _desk(self) -> None:
+        self.set = gr.Dropdown([], value=None, label=say("Beside these pictures"), elem_id="judge_set")
+        self.hint = pane("", "judge_hint")
+        self.judge = gr.Button(say("Judge it"), variant="primary", size="lg", elem_id="judge")
+        self.progress = pane("", "judging")
+        self.cancel = gr.Button(say("Cancel"), visible=False, size="md", elem_id="cancel_judging")
+        self.other = gr.Dropdown([], value=None, label=say("Side by side with"), elem_id="judge_other")
+        self.same = gr.Button("", visible=False, variant="primary", size="md", elem_id="judge_same")
+        self.save = gr.Button(say("Save report"), visible=False, elem_id="save_report")
+        with gr.Accordion(say("How it is judged"), open=False, elem_classes=["drawer"], elem_id="judge_how") as drawer:
+            self._form(drawer)
+
+    def _form(self, opened: gr.Accordion) -> None:
+        @gr.render(inputs=[self.settings], triggers=[opened.expand], show_progress="minimal")
+        def drawer(changed: dict[str, Any]) -> None:
+            from ..evaluation import Evaluating
+
+            forms.form(forms.fields(Evaluating), changed.get("judge", {}), "judge", self.settings)
+
+    def _wire(self) -> None:
+        """What is chosen is shown: the words at once, the pictures behind them when they are drawn."""
+        evaluations, visitor = self.page.studio.evaluations, self.page.visitor
+
+        @told
+        def show(*asked: Any) -> tuple:
+            return self.redrawn(*asked)
+
+        @told
+        def choose(token: str, job: str, event: gr.EventData) -> tuple:
+            return self.redrawn(token, event.model, None, NONE, job)
+
+        @noted(0, 1)
+        def prove(*asked: Any) -> str:
+            reports = desk.look(evaluations, *asked).reports
+            return report_views.proof(desk.prove(evaluations, asked[0], reports) if len(reports) == 1 else ())
+
+        @told
+        def save(*asked: Any) -> Any:
+            return self.page.studio.report(*asked)
+
+        self.show, self.proven = show, {"fn": prove, "inputs": self.asked, "outputs": self.proof, **QUIET}
+        latest = {"trigger_mode": "always_last", **QUIET}
+        self.cards.pick(choose, [visitor, self.job], self.shown, **latest).then(**self.proven)
+        for event in (self.set.input, self.other.input, self.ended.change):
+            event(show, self.asked, self.shown, **latest).then(**self.proven)
+        download(self.save, save, self.asked)
+
+    def _wire_judging(self, train: Train) -> None:
+        studio, visitor = self.page.studio, self.page.visitor
+        evaluations = studio.evaluations
+
+        def starts(begin: Callable[..., str]) -> Callable[..., tuple]:
+            @told
+            def start(token: str, *asked: Any) -> tuple:
+                job = begin(token, *asked)
+                return job, *self._watch(token, job)
+
+            return start
+
+        def judge(token: str, key: str, pictures: str, settings: dict[str, Any]) -> str:
+            if not pictures:
+                raise Trouble("Choose the pictures to judge it beside first.")
+            return evaluations.start(token, key, pictures, settings.get("judge", {}))
+
+        def judge_alike(token: str, *asked: Any) -> str:
+            return desk.judge_alike(evaluations, token, desk.look(evaluations, token, *asked))
+
+        @told
+        def cancel(token: str, job: str) -> tuple:
+            evaluations.cancel(token, job)
+            stopped = views.note(say("You stopped it."))
+            return "", "", stopped, gr.Button(visible=False), gr.Timer(active=False)
+
+        @told
+        def tick(token: str, job: str) -> tuple:
+            return self._watch(token, job)
+
+        @told
+        def from_run(token: str, run: str) -> tuple:
+            key = studio.watch(token, run).model
+            home = evaluations.home(token, key)
+            job = evaluations.start(token, key, home, {}) if home else ""
+            return (
+                gr.Tabs(selected="evaluate"),
+                *self.redrawn(token, key, home, NONE, job),
+                job,
+                *self._watch(token, job),
+            )
+
+        started, once = [self.job, *self.watched], {"concurrency_id": "judge", "concurrency_limit": 1, **QUIET}
+        self.judge.click(starts(judge), [visitor, self.model, self.set, self.settings], started, **once)
+        self.same.click(starts(judge_alike), self.asked, started, **once)
+        self.cancel.click(cancel, [visitor, self.job], started, **QUIET)
+        self.timer.tick(tick, [visitor, self.job], self.watched, **QUIET)
+        rooms, run = [self.page.rooms, *self.found], [visitor, train.watch.run]
+        train.watch.judge.click(from_run, run, rooms, **once).then(**self.proven)
+
+    def wake(self, room: gr.Tab) -> None:
+        """When somebody comes in: what is known of the model is there at once."""
+        room.select(self.show, self.asked, self.shown, **QUIET).then(**self.proven)
+
+    def attach(self, token: str) -> tuple:
+        """After a reload: the judgement that is at work goes on being watched. The values of `found`."""
+        at_work = self.page.studio.evaluations.look(token)
+        if at_work is None:
+            return tuple(gr.skip() for _ in self.found)
+        redrawn = self.redrawn(token, at_work.model, at_work.set, NONE, at_work.key)
+        return at_work.key, *self._watch(token, at_work.key), *redrawn
+
+    def redrawn(self, token: str, key: str, pictures: str | None, other: str | None, job: str) -> tuple:
+        """The value of each of `shown` for these choices."""
+        studio = self.page.studio
+        model = studio.model(token, key)
+        found = desk.look(studio.evaluations, token, model.key if model else "", pictures, other or NONE, job)
+        why = views.note(say(found.misfit.template, **found.misfit.facts), "warn") if found.misfit else ""
+        if found.model and not found.set:
+            why = views.note(say("The pictures that it learned from are not here. Choose some like them."))
+        alike = report_views.alike(found)
+        return (
+            found.model.key if found.model else "",
+            views.model_cards(found.models, found.model.key if found.model else ""),
+            gr.Dropdown(report_views.sets(found), value=found.set or None),
+            why,
+            gr.Button(interactive=bool(found.set) and found.misfit is None),
+            gr.Dropdown(report_views.others(found), value=found.other.key if found.other else NONE),
+            gr.Button(alike, visible=bool(alike)),
+            gr.Button(visible=bool(found.reports)),
+            report_views.shown(found),
+            "",  # the pictures behind it come when they are drawn
+        )
+
+    def _watch(self, token: str, job: str) -> tuple:
+        """The value of each of `watched`."""
+        judging = self.page.studio.evaluations.look(token, job) if job else None
+        alive = judging is not None and judging.alive
+        ended = gr.skip() if alive or judging is None else f"{judging.key} {judging.state}"
+        return ended, report_views.progress(judging), gr.Button(visible=alive), gr.Timer(active=alive)
+
+
+def build(page: Page, train: Train) -> Evaluate:
+    """The room, inside the tab that is open."""
+    return Evaluate(page, train)
