@@ -29,7 +29,8 @@ NAMES = {  # every number there is -> what it counts, for the engineer
     "density": "how deep among the real ones the made pictures lie; 1 is as deep as real ones",
     "coverage": "share of real pictures that have a made one nearby",
     "right": "share of made pictures that are of the class that was asked for",
-    "copies": "share of made pictures nearer to a training picture than 99 % of unseen real ones are, by features",
+    "copies": "share of made pictures nearer to a training picture than nearly all unseen real ones are, either way",
+    "copies_features": "the same, as the judge sees it",
     "copies_pixels": "the same, pixel by pixel",
     "critic": "how often the critic ranks a real picture above a made one; 0.5 is fooled",
     "critic_real": "share of unseen real pictures that the critic takes for real",
@@ -95,10 +96,10 @@ class Nearest(Facts):
     index: int  # of the seed
     label: int | None = None
     row: int  # of the set: the training picture
-    distance: float  # of features
+    distance: float  # of features, or of pixels where these give it away
     typical: float  # median distance of a held-out picture to its nearest training picture
     mirrored: bool = False  # it is most like the mirror image of that picture
-    suspicious: bool = False  # nearer than 99 % of held-out pictures are to theirs
+    suspicious: bool = False  # nearer than nearly all held-out pictures are to theirs
     chosen: Literal["closest", "random"] = "closest"  # why it is in the list
 
 
@@ -125,8 +126,11 @@ class Evaluation(Facts):
 
     def save(self, folder: pathlib.Path) -> None:
         """Write evaluation.json into a folder."""
-        text = json.dumps(self.model_dump(), ensure_ascii=False, indent=1)
-        (folder / FILE).write_text(text + "\n", encoding="utf-8")
+        (folder / FILE).write_text(self.text(), encoding="utf-8")
+
+    def text(self) -> str:
+        """It as JSON, for a file."""
+        return json.dumps(self.model_dump(), ensure_ascii=False, indent=1) + "\n"
 
     @classmethod
     def open(cls, folder: pathlib.Path) -> Evaluation:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy import stats
@@ -35,30 +35,19 @@ def mean(values: np.ndarray, seed: int = 0) -> Band:
     return Band(float(low), float(high), f"bootstrap of {RESAMPLES}")
 
 
-def halves(
-    measure: Callable[[np.ndarray, np.ndarray], Mapping[str, float]],
-    made: np.ndarray,
-    real: np.ndarray,
-    values: Mapping[str, float],
-    *,
-    limits: Mapping[str, tuple[float, float]] | None = None,
-    seed: int = 0,
-) -> dict[str, Band]:
-    """Bands of `values`, what `measure` says of all rows, from 20 draws of half of the rows of each side.
+def halves(made: np.ndarray, real: np.ndarray, seed: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """20 draws of half of the rows of each side, for `around`.
 
-    Leaving out half gives draws that scatter as much as the whole does (delete-half jackknife, Shao & Wu 1989); their
-    mean, which is another for fewer pictures, does not matter. Resampling with replacement would: copies of a row are
-    its nearest neighbours. A band stays within `limits`.
+    Leaving out half gives numbers that scatter as much as the whole does (delete-half jackknife, Shao & Wu 1989).
+    Resampling with replacement would not: copies of a row are its nearest neighbours.
     """
     random = np.random.default_rng(seed)
-    draws: dict[str, list[float]] = {name: [] for name in values}
     for _ in range(HALVES):
-        half = [rows[random.permutation(len(rows))[: max(2, len(rows) // 2)]] for rows in (made, real)]
-        for name, value in measure(*half).items():
-            draws[name].append(value)
-    bands = {}
-    for name, found in draws.items():
-        spread, (least, most) = WIDTH * float(np.std(found, ddof=1)), (limits or {}).get(name, (-np.inf, np.inf))
-        low, high = max(least, values[name] - spread), min(most, values[name] + spread)
-        bands[name] = Band(min(low, values[name]), max(high, values[name]), f"{HALVES} draws of half the pictures")
-    return bands
+        yield tuple(rows[random.permutation(len(rows))[: max(2, len(rows) // 2)]] for rows in (made, real))
+
+
+def around(value: float, draws: Sequence[float], least: float = -np.inf, most: float = np.inf) -> Band:
+    """The band of a value by the scatter of what `halves` gave; their mean, of fewer pictures, does not matter."""
+    spread = WIDTH * float(np.std(draws, ddof=1))
+    low, high = max(least, value - spread), min(most, value + spread)
+    return Band(min(low, value), max(high, value), f"{len(draws)} draws of half the pictures")
