@@ -24,6 +24,7 @@ from ..walls import Ask, Wall, Walls
 from . import evidence
 from .evidence import Evidence
 
+SETTINGS = ("count", "seed", "neighbours", "diversity")  # what a visitor may choose; never the file of a judge
 SEED = 0  # of the walls that hang side by side
 VERSION = Protocol.model_fields["version"].default
 MOST_KEPT = 60  # judgements of one owner; older ones go
@@ -138,6 +139,7 @@ class Evaluations:
         model, pictures = self.library.find(owner, key), self.pictures.find(owner, set_key)
         if trouble := misfit(model, pictures):
             raise trouble
+        settings = {name: value for name, value in settings.items() if name in SETTINGS}
         about = [VERSION, owner, model.identity, self._fingerprint(owner, set_key), sorted(settings.items())]
         folder = self.root / hashlib.sha256(json.dumps(about).encode()).hexdigest()[:20]
         own = set_key == self._home(owner, model) and not model.ours

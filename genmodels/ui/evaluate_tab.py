@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from ..evaluations import desk
+from ..evaluations import SETTINGS, desk
 from ..events import Trouble
 from . import forms, report_views, views
 from .page import QUIET, Page, download, noted, pane, told
@@ -71,7 +71,8 @@ class Evaluate:
         def drawer(changed: dict[str, Any]) -> None:
             from ..evaluation import Evaluating
 
-            forms.form(forms.fields(Evaluating), changed.get("judge", {}), "judge", self.settings)
+            described = [field for field in forms.fields(Evaluating) if field.name in SETTINGS]
+            forms.form(described, changed.get("judge", {}), "judge", self.settings)
 
     def _wire(self) -> None:
         """What is chosen is shown: the words at once, the pictures behind them when they are drawn."""
