@@ -20,7 +20,7 @@ def reconstruction_loss(kind: str, logits: Tensor, images: Tensor, weight: float
     Rybkin et al. 2021 (sigma-VAE), eq. 8, constants kept. Squared: weight / 2 times the squared error in [0, 1].
     """
     target = (images.float() + 1) / 2
-    if kind == "bernoulli":
+    if kind in ("bernoulli", "binary"):
         return functional.binary_cross_entropy_with_logits(logits.float(), target, reduction="sum") / len(images)
     error = (torch.sigmoid(logits.float()) - target).square()
     if kind == "squared":

@@ -27,13 +27,14 @@ class VaeOptions(Settings):
     latent: int = setting(32, "Latent size", "Into how many numbers a picture is squeezed.", low=1, high=256)
     batch: int = setting(64, "Batch", "Pictures looked at before each step.", low=2, high=1024)
     rate: float = setting(2e-3, "Learning rate", "How big the steps are.", low=1e-6, high=0.1)
-    reconstruction: Literal["auto", "bernoulli", "gaussian", "squared"] = setting(
+    reconstruction: Literal["auto", "bernoulli", "binary", "gaussian", "squared"] = setting(
         "auto",
         "Rebuilding is judged by",
         "How the difference between a picture and its rebuild is counted.",
         names={
             "auto": "By itself: Bernoulli for grey, Gaussian for colour",
             "bernoulli": "Bernoulli: each pixel is a chance of ink",
+            "binary": "Bernoulli, on pictures cut at half to black and white",
             "gaussian": "Gaussian with a learned scale",
             "squared": "Half the squared error, times lambda",
         },
@@ -199,7 +200,11 @@ class Vae(GenerativeModel):
 
     def encode(self, images: Tensor, labels: Tensor | None) -> Tensor:
         """[n, c, h, w], [n] -> posterior means [n, latent]."""
-        return self.encoder(images, labels)[0]
+        return self.encoder(self._seen(images), labels)[0]
+
+    def _seen(self, images: Tensor) -> Tensor:
+        """What it learns from: the images, or black and white (a chance of ink is then a true likelihood)."""
+        return torch.where(images > 0, 1.0, -1.0) if self.options.reconstruction == "binary" else images
 
     def decode(self, latents: Tensor, labels: Tensor | None) -> Tensor:
         """[n, latent], [n] -> [n, c, h, w]."""
@@ -215,24 +220,22 @@ class Vae(GenerativeModel):
 
     def turns(self, images: Tensor, labels: Tensor | None, moment: Moment) -> Iterator[Turn]:
         """One turn: the negative evidence lower bound, in nats a picture (Kingma & Welling 2014, eq. 3)."""
-        options = self.options
+        options, images = self.options, self._seen(images)
         mean, log_variance = self.encoder(images, labels)
         noise = torch.randn(mean.shape, generator=moment.generator, device=mean.device)
         logits = self.decoder(mean + torch.exp(log_variance / 2) * noise, labels)
         rebuilding = reconstruction_loss(options.reconstruction, logits, images, options.squared_weight)
         divergence = kl_divergence(mean, log_variance, options.free_bits)
-        seen = moment.step * options.batch
-        beta = options.beta * (min(1.0, seen / options.warmup) if options.warmup else 1.0)
-        loss = rebuilding + beta * divergence
-        pixels = images[0].numel()
-        yield "vae", loss / pixels, {"rebuilding": rebuilding.detach(), "squeezing": divergence.detach()}
+        beta = options.beta * min(1.0, (moment.step * options.batch + 1) / (options.warmup + 1))
+        loss = (rebuilding + beta * divergence) / images[0].numel()
+        yield "vae", loss, {"rebuilding": rebuilding.detach(), "squeezing": divergence.detach()}
 
     @torch.no_grad()
     def likelihood(self, images: Tensor, labels: Tensor | None, draws: torch.Generator) -> Likelihood:
         """The one it was trained on; a learned scale is the mean squared error of these pictures' rebuilds."""
         kind = self.options.reconstruction
-        if kind == "bernoulli":
-            return Likelihood(kind)
+        if kind in ("bernoulli", "binary"):
+            return Likelihood("bernoulli")
         if kind == "squared":  # weight / 2 times the squared error is a Gaussian of this variance
             return Likelihood("gaussian", 1 / self.options.squared_weight)
         mean, log_variance = self.encoder(images, labels)
@@ -245,6 +248,7 @@ class Vae(GenerativeModel):
         self, images: Tensor, labels: Tensor | None, likelihood: Likelihood, samples: int, draws: torch.Generator
     ) -> Tensor:
         """[n, c, h, w], [n] -> nats [n], with beta 1 and N(0, I) as prior whatever it was trained with."""
+        images = self._seen(images)
 
         def log_likelihood(latents: Tensor) -> Tensor:
             rounds = len(latents) // len(images)
@@ -256,7 +260,9 @@ class Vae(GenerativeModel):
     @torch.no_grad()
     def settle(self, images: Tensor, labels: Tensor | None, quick: bool) -> None:
         """Re-estimate the batch statistics; fit the contrast, and the mixture to where the encoder puts pictures."""
-        order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+        from .mixture import fit_mixtures  # scikit-learn takes a second to import, and drawing does not need it
+
+        order, images = torch.randperm(len(images), generator=torch.Generator().manual_seed(0)), self._seen(images)
         batches = [rows.to(images.device) for rows in (order[:1_000] if quick else order).split(200)]
 
         def through(rows: Tensor) -> Tensor:
@@ -274,15 +280,9 @@ class Vae(GenerativeModel):
         found = [self.encoder(images[rows], None if labels is None else labels[rows]) for rows in batches]
         mean, log_variance = (torch.cat(parts).float().cpu() for parts in zip(*found, strict=True))
         noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(1))
-        given = None if labels is None else labels[torch.cat(batches)].cpu().numpy()
-        self._fit((mean + torch.exp(log_variance / 2) * noise).numpy(), given, quick)
-
-    def _fit(self, points: np.ndarray, labels: np.ndarray | None, quick: bool) -> None:
-        """One mixture a class, from samples of the aggregate posterior [n, latent]; starts from the last one fitted."""
-        from .mixture import fit_mixtures  # scikit-learn takes a second to import, and drawing does not need it
-
-        groups = np.zeros(len(points), int) if labels is None else labels
-        buffers = (self.weights, self.means, self.factors)
+        points = (mean + torch.exp(log_variance / 2) * noise).numpy()
+        groups = np.zeros(len(points), int) if labels is None else labels[torch.cat(batches)].cpu().numpy()
+        buffers = (self.weights, self.means, self.factors)  # the mixtures start from the last ones fitted
         fitted = fit_mixtures(points, groups, [b.cpu().numpy() for b in buffers], quick, bool(self.fitted))
         for buffer, value in zip(buffers, fitted, strict=True):
             buffer.copy_(torch.from_numpy(value))
