@@ -3,6 +3,7 @@
     for event in genmodels.train(pictures, family="gan", size="small", budget=60, into="mine"):
         print(event)
     genmodels.load("mine").sample(seed=1, indices=range(16))
+    genmodels.evaluate("mine", pictures).number("f1")
 
 Importing this package imports no torch; the names below bring it when they are first used.
 """
@@ -16,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .data.imageset import ImageSet
+    from .evaluation.result import Evaluation
     from .events import Event
     from .models import FAMILIES
     from .models.base import GenerativeModel
 
 __version__ = "0.1.0"
-__all__ = ["FAMILIES", "home", "load", "train"]
+__all__ = ["FAMILIES", "evaluate", "home", "load", "train"]
 
 
 def home() -> pathlib.Path:
@@ -63,6 +65,19 @@ def train(
         checkpoint.save(pathlib.Path(into), model, name=images.name, size=size, trained=trained)
         said = {"template": "Finished after {images} pictures.", "facts": {"images": last.images}}
         yield Finished(**said, result=str(into), images=last.images, seconds=last.seconds)
+
+
+def evaluate(folder: str | os.PathLike, images: ImageSet, **choices: Any) -> Evaluation:
+    """Measure the model in a checkpoint folder against the held-out pictures of a set; `choices` are fields of
+    `Evaluating`. With progress and a way to stop: `genmodels.evaluation.evaluate`.
+    """
+    from .checkpoint import Checkpoint
+    from .evaluation import Evaluating, run
+    from .evaluation import evaluate as evaluate_model
+
+    found = Checkpoint.open(folder)
+    told = {"name": found.name, "identity": found.identity}
+    return run(evaluate_model(found.load(), images, Evaluating(**choices), **told))
 
 
 def __getattr__(name: str) -> Any:

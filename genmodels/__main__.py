@@ -1,4 +1,4 @@
-"""The same work from a terminal: `python -m genmodels train`, `sample`, `runs` and `doctor`."""
+"""The same work from a terminal: `python -m genmodels train`, `sample`, `evaluate`, `runs` and `doctor`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from .models import FAMILIES
 COMMANDS = {
     "train": "Train a model on a starter set, or on a folder or ZIP of your own pictures.",
     "sample": "Make pictures with a trained model.",
+    "evaluate": "Measure how good and how varied a model's pictures are, and whether it copied.",
     "runs": "See the trainings on this machine; pause, go on, stop, delete.",
     "doctor": "Say what this machine can do, and what is missing.",
 }
@@ -100,6 +101,7 @@ def _taken_in(given: str, choices: list[str]) -> str:
     from .data.intake import Intake, take
     from .runs.order import filled
     from .runs.result import free_name
+    from .terminal import Bar
 
     source = pathlib.Path(given)
     if given in starters.NAMES or (source / "set.json").exists():
@@ -116,7 +118,7 @@ def _taken_in(given: str, choices: list[str]) -> str:
         )
     into = free_name(home() / "sets", source.stem)
     intake = filled(Intake, dict(choice.partition("=")[::2] for choice in choices))
-    kept, refused, bar = 0, 0, _Bar("Looking at the pictures")
+    kept, refused, bar = 0, 0, Bar("Looking at the pictures")
     for event in take([source], intake, into, name=source.stem):
         if isinstance(event, Judged):
             kept, refused = kept + event.kept, refused + (not event.kept)
@@ -145,14 +147,15 @@ def _watched(run: Any, into: pathlib.Path | None = None) -> int:
     """Carry out a run right here, with a progress bar. Ctrl-C pauses it."""
     from .runs.files import discard, whole_folder
     from .runs.result import copy
+    from .terminal import Bar, clock
 
-    bar, variety = _Bar(run.look().name), ""
+    bar, variety = Bar(run.look().name), ""
 
     def watch(event: Event) -> None:
         nonlocal variety
         if isinstance(event, Progress):
             parts = ", ".join(f"{name} {value:.2f}" for name, value in event.parts.items() if value is not None)
-            left = "" if event.remaining is None else f"{_clock(event.remaining)} left, "
+            left = "" if event.remaining is None else f"{clock(event.remaining)} left, "
             bar.move(event.fraction, f"{left}{event.images:,} pictures, {parts}{variety}")
         elif isinstance(event, Scored) and event.value is not None:
             variety = f", {event.name} {event.value:.2f}"
@@ -179,35 +182,6 @@ def _watched(run: Any, into: pathlib.Path | None = None) -> int:
             kept = into
         print(f"Make pictures with it: python -m genmodels sample {kept} --out pictures.png")
     return 0
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
-
-
-class _Bar:
-    """A progress bar where somebody looks, a line now and then where nobody does."""
-
-    def __init__(self, title: str) -> None:
-        from tqdm import tqdm
-
-        seen = sys.stderr.isatty()
-        layout = "{desc}: {percentage:3.0f}%" + (" |{bar:20}|" if seen else "") + " {elapsed}{postfix}"
-        every = 0.2 if seen else 15.0
-        self._bar = tqdm(total=1.0, desc=title, bar_format=layout, mininterval=every, maxinterval=every)
-
-    def move(self, fraction: float, words: str) -> None:
-        """So far is done."""
-        self._bar.set_postfix_str(words, refresh=False)
-        self._bar.update(fraction - self._bar.n)
-
-    def say(self, words: str) -> None:
-        """A sentence above the bar."""
-        self._bar.write(words, file=sys.stderr)
-
-    def close(self) -> None:
-        """The last state stays on the screen."""
-        self._bar.close()
 
 
 # ---- sample
@@ -259,7 +233,19 @@ def _label(given: str, classes: tuple[str, ...]) -> int | None:
     raise Trouble("There is no class called {name}; there are {names}.", name=given, names=", ".join(classes) or "none")
 
 
-# ---- runs and doctor
+# ---- evaluate, runs and doctor
+
+
+def _evaluate_arguments(command: argparse.ArgumentParser, given: list[str]) -> None:
+    from .evaluations.command import arguments
+
+    arguments(command)
+
+
+def _evaluate(chosen: argparse.Namespace) -> int:
+    from .evaluations.command import act
+
+    return act(chosen, _taken_in)
 
 
 def _runs_arguments(command: argparse.ArgumentParser, given: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Terminal: the `runs` and `doctor` commands, in plain sentences."""
+"""Terminal: the `runs` and `doctor` commands, in plain sentences, and the progress bar of all commands."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ NEEDED = (
     "filelock",
     "gradio",
     "scikit-learn",
+    "scipy",
     "imagehash",
     "tqdm",
 )
@@ -207,3 +208,33 @@ def _writable(folder: pathlib.Path) -> bool:
             return True
     except OSError:
         return False
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
+class Bar:
+    """A progress bar where somebody looks, a line now and then where nobody does."""
+
+    def __init__(self, title: str) -> None:
+        from tqdm import tqdm
+
+        seen = sys.stderr.isatty()
+        layout = "{desc}: {percentage:3.0f}%" + (" |{bar:20}|" if seen else "") + " {elapsed}{postfix}"
+        every = 0.2 if seen else 15.0
+        self._bar = tqdm(total=1.0, desc=title, bar_format=layout, mininterval=every, maxinterval=every)
+
+    def move(self, fraction: float, words: str) -> None:
+        """So far is done."""
+        self._bar.set_postfix_str(words, refresh=False)
+        self._bar.update(fraction - self._bar.n)
+
+    def say(self, words: str) -> None:
+        """A sentence above the bar."""
+        self._bar.write(words, file=sys.stderr)
+
+    def close(self) -> None:
+        """The last state stays on the screen."""
+        self._bar.close()
