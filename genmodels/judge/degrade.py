@@ -81,7 +81,7 @@ KINDS = (
     Degradation("low contrast", "lost", (0.05, 0.1, 0.2, 0.35, 0.5, 0.7), fade),
     Degradation("high contrast", "added", (0.1, 0.2, 0.4, 0.8, 1.5, 3.0), harden),
 )
-MIXING = (0.03, 0.06, 0.12, 0.25, 0.5, 0.75)  # shares of another set's pictures
+MIXING = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75)  # shares of another set's pictures
 
 
 def fitted(pixels: np.ndarray, size: int, channels: int) -> np.ndarray:

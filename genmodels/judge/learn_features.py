@@ -44,12 +44,13 @@ class Lessons:
         for name in sorted(starters.NAMES, key=lambda name: starters.about(name)["size"]):
             pictures = starters.open(name)
             pixels, labels = pictures.training()
-            images = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).expand(-1, 3, -1, -1)
+            images = torch.from_numpy(np.broadcast_to(pixels, (*pixels.shape[:3], 3)).transpose(0, 3, 1, 2).copy())
             if images.shape[-1] > SIZE:
-                large = images.contiguous()
+                large = images
                 images = functional.avg_pool2d(images.float(), 2).round().byte()
             margin = (SIZE - images.shape[-1]) // 2  # framed in the set's own border, not resampled
-            small.append(functional.pad(images.float(), (margin,) * 4, mode="replicate").byte())
+            frame = ((0, 0), (0, 0), (margin, margin), (margin, margin))
+            small.append(torch.from_numpy(np.pad(images.numpy(), frame, mode="edge")))
             kinds.append(torch.from_numpy(first + (np.zeros(len(pixels), np.int64) if labels is None else labels)))
             first += max(1, len(pictures.classes))
             flips.append(torch.full((len(pixels),), pictures.flip))

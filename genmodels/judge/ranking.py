@@ -21,7 +21,7 @@ from ..metrics import frechet, kernel, manifold
 from .degrade import KINDS, MIXING, fitted
 from .network import Judge, judge
 
-PICTURES = 1_000  # damaged ones against as many others; half of a set that has fewer
+PICTURES = 500  # damaged ones against as many others; half of a set that has fewer
 STRANGERS = (("letters", "kanji"), ("avatars", "emoji"))  # sets mixed in, and what instead where it is the set itself
 
 
@@ -53,30 +53,40 @@ class Strange:
 
 
 def rank(name: str, pixels: np.ndarray, sees: Judge, pictures: int = PICTURES) -> Iterator[Row | Strange]:
-    """Damage half of the pictures, uint8 [n, h, w, c], in every way, against the other half."""
+    """Damage pictures, uint8 [n, h, w, c], in every way, and measure them against as many others.
+
+    Each distance is the mean of two: one half damaged against the other as it is, and the other way round. By how much
+    the two halves differ by chance then weighs alike at every strength.
+    """
     order = np.random.default_rng(0).permutation(len(pixels))
     count = min(pictures, len(pixels) // 2)
-    clean = to_images(pixels[order[:count]])
-    real = sees.features(to_images(pixels[order[count : 2 * count]]))
-    base = sees.features(clean)
-    start = (frechet(base, real), kernel(base, real))
+    halves = [to_images(pixels[order[start : start + count]]) for start in (0, count)]
+    real = [sees.features(half) for half in halves]
+    undamaged = _distances(real, real[::-1])
     for kind in KINDS:
-        found = [start]
+        found = [undamaged]
         for strength in kind.strengths:
-            worse = kind.apply(clean, strength, torch.Generator().manual_seed(0))
-            features = sees.features(to_images(to_pixels(worse)))
-            found.append((frechet(features, real), kernel(features, real)))
+            random = torch.Generator().manual_seed(0)
+            worse = [to_images(to_pixels(kind.apply(half, strength, random))) for half in halves]
+            found.append(_distances([sees.features(half) for half in worse], real[::-1]))
         yield _row(name, kind.name, kind.strengths, found)
     for stranger, instead in STRANGERS:
         other = instead if name == stranger else stranger
-        mixed, found = _others(other, pixels, count, sees), [start]
+        strangers, found = _others(other, pixels, count, sees), [undamaged]
         for share in MIXING:
-            features = np.concatenate([mixed[: round(share * count)], base[round(share * count) :]])
-            found.append((frechet(features, real), kernel(features, real)))
+            many = round(share * count)
+            mixed = [np.concatenate([strangers[:many], half[many:]]) for half in real]
+            found.append(_distances(mixed, real[::-1]))
         yield _row(name, f"mixed with {other}", MIXING, found)
-    static = np.random.default_rng(1).integers(0, 256, clean.permute(0, 2, 3, 1).shape, dtype=np.uint8)
-    noise, like = manifold(sees.features(to_images(static)), real), manifold(base, real)
+    static = np.random.default_rng(1).integers(0, 256, (count, *pixels.shape[1:]), dtype=np.uint8)
+    noise, like = manifold(sees.features(to_images(static)), real[1]), manifold(*real)
     yield Strange(name, noise["density"], like["density"], like["coverage"])
+
+
+def _distances(worse: list[np.ndarray], real: list[np.ndarray]) -> tuple[float, float]:
+    """Frechet and kernel distance, each the mean over the two halves."""
+    pairs = list(zip(worse, real, strict=True))
+    return float(np.mean([frechet(*pair) for pair in pairs])), float(np.mean([kernel(*pair) for pair in pairs]))
 
 
 def _others(name: str, pixels: np.ndarray, count: int, sees: Judge) -> np.ndarray:
