@@ -25,12 +25,19 @@ NAMES = {  # what the numbers are called on a card: the field's own terms
     "coverage": "Coverage",
     "right": "Right class",
     "copies": "Copy score",
+    "copies_features": "Copy score, by features",
+    "copies_pixels": "Copy score, by pixels",
     "mse": "Rebuilding, mean squared error",
     "psnr": "Rebuilding, PSNR [dB]",
     "ssim": "Rebuilding, SSIM",
     "elbo": "Evidence lower bound [nats]",
-    "iwae": "Importance-weighted bound [nats]",
-    "critic": "Critic's accuracy, real against made",
+    "importance": "Importance-weighted bound [nats]",
+    "bits": "Bits a pixel value",
+    "elbo_binary": "Evidence lower bound, binarised [nats]",
+    "importance_binary": "Importance-weighted bound, binarised [nats]",
+    "critic": "Critic: ranks real above made",
+    "critic_real": "Critic: real taken for real",
+    "critic_made": "Critic: made seen through",
 }
 TASK = "unconditional-image-generation"
 LICENCES = {"CC0-1.0": "cc0-1.0", "MIT": "mit", "Apache-2.0": "apache-2.0", "CC-BY-SA-3.0": "cc-by-sa-3.0"}
