@@ -208,10 +208,11 @@ class Evaluations:
         if not at_work and time.time() - order.get("created", 0) > STARTING:
             log = files.read_word(folder / "log.txt")[-4000:]
             return Judging(*about, "failed", SENTENCES["cut short"], {}, progress, None, log)
-        if place := queue.place(folder):
-            state = "waiting" if place > 1 or _busy(self.root) else "starting"
-            return Judging(*about, "waiting", SENTENCES[state], {"place": place}, progress)
-        return Judging(*about, "running", SENTENCES["running"], {"name": order.get("name", "")}, progress)
+        place = queue.place(folder)
+        if place > 1 or (place and _busy(self.root)):
+            return Judging(*about, "waiting", SENTENCES["waiting"], {"place": place})
+        words = SENTENCES["running" if progress else "starting"]
+        return Judging(*about, "running", words, {"name": order.get("name", "")}, progress)
 
     def _forget(self, folder: pathlib.Path) -> None:
         (folder / "order.json").unlink(missing_ok=True)  # its process ends when it sees this, also without us
