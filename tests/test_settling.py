@@ -51,7 +51,7 @@ def test_a_mixture_of_few_components_does_not_spoil_one_of_many() -> None:
     points = (centres[random.integers(0, 8, 2_000)] + 0.1 * random.normal(size=(2_000, 4))).astype(np.float32)
     start = fit_mixture(points[:40], 8, quick=True, start=None)
     assert (start[0] > 0).sum() == 4
-    weights, means, factors = fit_mixture(points, 8, quick=False, start=start)
+    weights, means, _factors = fit_mixture(points, 8, quick=False, start=start)
     assert (weights > 0.05).all()
     for centre in centres:
         assert np.abs(means - centre).max(axis=1).min() < 0.05
@@ -70,7 +70,7 @@ def test_a_lonely_class_borrows_from_the_others() -> None:
     points, groups = np.random.default_rng(0).normal(5, 1, (100, 3)), np.zeros(100, int)
     groups[: LONELY - 1] = 1
     shapes = [np.zeros((3, 1)), np.zeros((3, 1, 3)), np.zeros((3, 1, 3, 3))]
-    weights, means, factors = fit_mixtures(points, groups, shapes, quick=False, fitted=False)
+    _, means, _ = fit_mixtures(points, groups, shapes, quick=False, fitted=False)
     assert means.shape == (3, 1, 3)
     assert means[1] == pytest.approx(points.mean(0)[None], abs=1e-6)
     assert means[2] == pytest.approx(means[1])  # and so does one without any picture
