@@ -8,7 +8,8 @@ from ..evaluation import verdict
 from ..evaluation.result import Evaluation
 from ..evaluation.verdict import Verdict, headline, verdicts
 from ..evaluations.evidence import Report
-from ..markup import safe
+from ..images import grid
+from ..markup import safe, webp_uri
 from .base import Say, plain, title_of
 
 SENTENCES = {  # what each aspect is called
@@ -22,11 +23,13 @@ SENTENCES = {  # what each aspect is called
 }
 
 
-def card(report: Report, say: Say = plain) -> str:
-    """What was found, in words, each with its bar; the numbers lie folded below."""
+def card(report: Report, say: Say = plain, wall: bool = False) -> str:
+    """What was found, in words, each with its bar; with its wall beside the headline, if wanted."""
     rows = "".join(_row([each], None, say) for each in verdicts(report.evaluation))
-    head = _head(report.evaluation, say)
-    return f'<section class="report">{head}{_legend(say)}<div class="verdicts">{rows}</div></section>'
+    head = f"<div>{_head(report.evaluation, say)}{_legend(say)}</div>"
+    if wall:
+        head += f'<img class="report-wall" src="{webp_uri(grid(report.wall.pixels, report.wall.columns))}" alt="">'
+    return f'<section class="report"><div class="report-top">{head}</div><div class="verdicts">{rows}</div></section>'
 
 
 def two_cards(one: Report, other: Report, say: Say = plain) -> str:
@@ -54,9 +57,12 @@ def _against(evaluation: Evaluation, say: Say) -> str:
     asked = evaluation.protocol
     facts = {"made": f"{asked.made:,}", "real": f"{asked.real:,}", "set": say(title_of(asked.set))}
     if asked.against == "held-out":
-        return safe(say("{made} of its pictures, judged beside {real} of {set} that it never saw.", **facts))
+        return safe(say("{made} of its pictures, judged beside {real} real ones that it never saw: {set}.", **facts))
     return safe(
-        say("{made} of its pictures, judged beside {real} of {set} that it learned from: too few to keep any.", **facts)
+        say(
+            "{made} of its pictures, judged beside the {real} that it learned from, too few to keep any: {set}.",
+            **facts,
+        )
     )
 
 

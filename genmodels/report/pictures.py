@@ -19,7 +19,7 @@ def pairs(report: Report, say: Say = plain) -> str:
         return ""
     shown = zip(report.evaluation.nearest, report.evidence.pairs, strict=False)
     tiles = "".join(_pair(each, pair, say) for each, pair in shown)
-    told = say("Left: made. Right: the picture it learned from that is most like it. The nearest pairs come first.")
+    told = say("Left: made. Right: the picture it learned from that is most like it. The most suspicious come first.")
     return f'<p class="told">{safe(told)}</p><div class="pairs">{tiles}</div>'
 
 
@@ -28,10 +28,10 @@ def _pair(each: Nearest, pair: np.ndarray, say: Say) -> str:
     spoken = say("Made picture {n} and the nearest one it learned from", n=each.index + 1)
     said = say("{times} of the usual distance", times=f"{times:.1f}")
     words = [say("suspicious"), said] if each.suspicious else [said]
+    words += [say("chosen at random")] if each.chosen == "random" else []
     flag = " pair-suspicious" if each.suspicious else ""
-    hint = f' title="{safe(say("chosen at random"))}"' if each.chosen == "random" else ""
     return (
-        f'<figure class="pair{flag}"{hint}><img src="{webp_uri(grid(pair, 2))}" alt="{safe(spoken)}">'
+        f'<figure class="pair{flag}"><img src="{webp_uri(grid(pair, 2))}" alt="{safe(spoken)}">'
         f"<figcaption>{safe(', '.join(words))}</figcaption></figure>"
     )
 
@@ -59,4 +59,5 @@ def kinds(evaluation: Evaluation, say: Say = plain) -> str:
         f'{100 * each.recall:.0f}%"></i></span><span class="kind-share">{100 * each.recall:.0f} %</span></li>'
         for each in sorted(evaluation.classes, key=lambda each: each.recall)
     )
-    return f'<p class="told">{safe(told)}</p><ul class="kinds">{rows}</ul>'
+    longest = min(11, max(len(each.name) for each in evaluation.classes))
+    return f'<p class="told">{safe(told)}</p><ul class="kinds" style="--name:{longest + 1}ch">{rows}</ul>'

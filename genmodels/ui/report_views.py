@@ -25,7 +25,7 @@ def shown(desk: Desk, language: str = "en") -> str:
     if desk.model is None:
         return views.note(say("There is no model yet. Train one, and judge it here.", language))
     if desk.other is None:
-        return _card(next(iter(desk.reports), None), desk.model.name, language)
+        return _card(next(iter(desk.reports), None), desk, language)
     if len(desk.reports) == 2:
         return _both(*desk.reports, language)
     walls = f'<div class="two-walls">{"".join(_wall(wall, language) for wall in desk.walls)}</div>'
@@ -45,12 +45,13 @@ def alike(desk: Desk, language: str = "en") -> str:
     return say("Judge {name} the same way", language, name=desk.other.name)
 
 
-def _card(found: Report | None, name: str, language: str) -> str:
+def _card(found: Report | None, desk: Desk, language: str) -> str:
     if found is None:
-        told = safe(say("{name} has not been judged against these pictures yet.", language, name=name))
+        told = safe(say("{name} has not been judged against these pictures yet.", language, name=desk.model.name))
         hint = safe(say("Judge it, and its report card appears here, in words and numbers.", language))
-        return f'<div class="no-report"><p class="headline">{told}</p><p>{hint}</p></div>'
-    return report.card(found, _say(language)) + _folded(found, "", language)
+        walls = "".join(_wall(wall, language) for wall in desk.walls)
+        return f'<div class="no-report"><p class="headline">{told}</p><p>{hint}</p>{walls}</div>'
+    return report.card(found, _say(language), wall=True) + _folded(found, "", language)
 
 
 def _both(one: Report, other: Report, language: str) -> str:
