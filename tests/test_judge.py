@@ -13,19 +13,10 @@ from genmodels.data import starters
 from genmodels.data.imageset import ImageSet
 from genmodels.events import Progress, Trouble
 from genmodels.images import to_images
-from genmodels.judge import (
-    Judge,
-    classifier,
-    digit_judge,
-    inception,
-    judge,
-    learn_classes,
-    learn_features,
-    ranking,
-    train,
-)
+from genmodels.judge import Judge, classifier, digit_judge, judge, learn_classes, learn_features, named, ranking, train
 from genmodels.judge.degrade import KINDS
 from genmodels.judge.digits import DigitJudge
+from genmodels.judge.inception import Inception
 from genmodels.judge.network import ASSETS, StudioJudge, folded
 
 
@@ -50,6 +41,7 @@ def test_features_do_not_depend_on_company_or_on_how_grey_is_written() -> None:
     assert np.allclose(together[7], judge().features(images[7:8])[0], atol=1e-3)
     assert np.allclose(together, judge().features(images.repeat(1, 3, 1, 1)), atol=1e-3)
     assert judge().features(images[:0]).shape == (0, judge().width)
+    assert named("studio") is judge()
 
 
 @pytest.mark.parametrize("name", ["avatars", "digits", "letters"])
@@ -137,7 +129,7 @@ def test_a_digit_judge_is_read_from_its_file(tmp_path) -> None:
     torch.manual_seed(0)
     made = DigitJudge("mine").eval()
     save_file(made.state_dict(), tmp_path / "mine.safetensors")
-    read = digit_judge(tmp_path / "mine.safetensors")
+    read = named(str(tmp_path / "mine.safetensors"))
     assert read.name == "mine"
     with torch.no_grad():
         assert np.allclose(read.features(some("digits")), made(some("digits")), atol=1e-5)
@@ -147,19 +139,19 @@ def test_a_digit_judge_is_read_from_its_file(tmp_path) -> None:
 
 def test_inception_is_the_published_network_and_is_never_called_fid(tmp_path, monkeypatch) -> None:
     torch.manual_seed(0)
-    made = inception.Inception().eval()
+    made = Inception().eval()
     assert sum(each.numel() for each in made.parameters()) == 23_834_568  # torchvision's, without the side classifier
     assert made.features(some("digits", 2)).shape == (2, 2048)
     assert "FID" not in made.name
     with pytest.raises(Trouble, match="lack"):
-        inception.Inception.open(ASSETS / "studio.safetensors", "wrong")
+        Inception.open(ASSETS / "studio.safetensors", "wrong")
 
     def unreachable(*_: str) -> str:
         raise FileNotFoundError("no network")
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", unreachable)
     with pytest.raises(Trouble, match="network"):
-        inception.inception()
+        named("inception")
 
 
 def test_what_is_held_out_is_never_learnt_from(tmp_path) -> None:

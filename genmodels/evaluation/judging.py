@@ -13,7 +13,7 @@ from .. import __version__, device
 from ..data import starters
 from ..data.imageset import ImageSet
 from ..events import Event, Finished, Progress, Scored, Trouble
-from ..judge import Judge, digit_judge, judge
+from ..judge import Judge, named
 from ..models.base import GenerativeModel
 from ..settings import Settings, setting
 from .measuring import Measuring
@@ -37,7 +37,7 @@ class Evaluating(Settings):
     seed: int = setting(0, "Seed", "The same seed makes the same pictures.", low=0, high=2**31 - 1)
     neighbours: int = setting(5, "Neighbours", "k of precision, recall, density and coverage.", low=1, high=50)
     diversity: float = setting(1.0, "Diversity", "Of the pictures it makes; 1 is as it learned.", low=0.05, high=1.5)
-    features: str = setting("studio", "Judge", "The studio's own judge, or the file of a digit judge.")
+    features: str = setting("studio", "Judge", "studio, inception (from the Hub), or the file of a digit judge.")
 
 
 def evaluate(
@@ -55,7 +55,7 @@ def evaluate(
     """
     settings = settings or Evaluating()
     _check(model, pictures, name)
-    eyes = judge() if settings.features == "studio" else digit_judge(settings.features)
+    eyes = named(settings.features)
     training = model.training
     model.eval()
     try:
