@@ -10,26 +10,23 @@ SUBSET, SUBSETS = 1_000, 10  # the kernel distance looks at so many pictures at 
 def frechet(made: np.ndarray, real: np.ndarray) -> float:
     """Frechet distance of two clouds of features [n, d], [m, d] taken as Gaussians (Heusel et al. 2017, eq. 6).
 
-    |mean difference|^2 + tr(A + B - 2 (A B)^(1/2)) with covariances A and B. The trace of the root is the sum of the
-    roots of the eigenvalues of A^(1/2) B A^(1/2), which is symmetric: no imaginary parts to drop and no matrix that
-    must be invertible (scipy's sqrtm of A B has both troubles where there are fewer pictures than features).
+    |mean difference|^2 + tr(A + B - 2 (A B)^(1/2)) with covariances A and B. With roots R'R = A and S'S = B the trace
+    of (A B)^(1/2) is the sum of the singular values of R S': exact with fewer pictures than features, too, where
+    scipy's sqrtm of A B leaves imaginary parts or fails.
     """
-    mean_made, covariance_made = _moments(made)
-    mean_real, covariance_real = _moments(real)
-    values, vectors = np.linalg.eigh(covariance_made)
-    root = vectors * np.sqrt(np.maximum(values, 0))  # root @ root.T is A, and has the product's eigenvalues as well
-    product = np.linalg.eigvalsh(root.T @ covariance_real @ root)
-    overlap = np.sqrt(np.maximum(product, 0)).sum()
-    apart = np.square(mean_made - mean_real).sum()
-    return max(0.0, float(apart + np.trace(covariance_made) + np.trace(covariance_real) - 2 * overlap))
+    mean_made, root_made = _moments(made)
+    mean_real, root_real = _moments(real)
+    overlap = np.linalg.svd(root_made @ root_real.T, compute_uv=False).sum()
+    spread = np.square(root_made).sum() + np.square(root_real).sum()
+    return max(0.0, float(np.square(mean_made - mean_real).sum() + spread - 2 * overlap))
 
 
 def _moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean [d] and unbiased covariance [d, d], as the published measure takes them (divided by n - 1)."""
+    """Mean [d] and a root [r, d] of the unbiased covariance (divided by n - 1, as published), r at most d."""
     features = np.asarray(features, np.float64)
     mean = features.mean(0)
-    centred = features - mean
-    return mean, centred.T @ centred / max(1, len(features) - 1)
+    centred = (features - mean) / np.sqrt(max(1, len(features) - 1))
+    return mean, centred if len(centred) <= centred.shape[1] else np.linalg.qr(centred, mode="r")
 
 
 def kernel(made: np.ndarray, real: np.ndarray, *, size: int = SUBSET, subsets: int = SUBSETS, seed: int = 0) -> float:
