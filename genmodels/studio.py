@@ -22,6 +22,8 @@ from .data import starters
 from .evaluations import Evaluations, desk
 from .events import Trouble
 from .library import OWN, Library, Shelved
+from .oddities import Oddities
+from .quizzes import Quizzes
 from .runs import Look, Run, promise, promised
 from .runs.order import check
 from .sets import Cleaning, PictureSet, Sets
@@ -56,8 +58,11 @@ class Studio:
         self.trainings = home() / "runs"
         shelves = (self.library, self.pictures, self.walls)
         self.evaluations = Evaluations(home() / "evaluations", *shelves, self._reader, self._owner)
+        self.quizzes = Quizzes(home() / "quizzes", *shelves, self._reader)
         self._packed = tempfile.TemporaryDirectory(prefix="genmodels-")  # goes with the studio
-        self.parcels = pathlib.Path(self._packed.name)
+        self.parcels = pathlib.Path(self._packed.name) / "parcels"
+        self.parcels.mkdir()
+        self.oddities = Oddities(self.parcels.with_name("odd"), self.library, self.pictures, self._owner)
 
     def warm(self) -> None:
         """Bring torch before anybody needs it, so that the first click need not wait for it."""

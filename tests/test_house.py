@@ -18,7 +18,19 @@ FLOORS = (
     ("checkpoint", "data"),
     ("trainer", "training", "doctor", "judge", "metrics", "evaluation", "oddity", "live", "card", "bench"),
     ("runs",),
-    ("studio", "library", "sets", "walls", "sampler", "evaluations", "report", "quizzes", "terminal", "__main__"),
+    (
+        "studio",
+        "library",
+        "sets",
+        "walls",
+        "sampler",
+        "evaluations",
+        "report",
+        "quizzes",
+        "oddities",
+        "terminal",
+        "__main__",
+    ),
     ("ui", "app"),
 )
 NO_TORCH_AT_THE_TOP = {0, 4, 5, 6}

@@ -10,7 +10,7 @@ import gradio as gr
 
 from ..evaluations import SETTINGS, desk
 from ..events import Trouble
-from . import forms, report_views, views
+from . import forms, odd, quiz, report_views, views
 from .page import QUIET, Page, download, noted, pane, told
 from .train_tab import Train
 from .words import say
@@ -53,6 +53,8 @@ class Evaluate:
         self.found = [self.job, *self.watched, *self.shown]
         self._wire()
         self._wire_judging(train)
+        quiz.build(page, self.chosen)
+        odd.build(page, self.chosen)
 
     def _desk(self) -> None:
         self.set = gr.Dropdown([], value=None, label=say("Beside these pictures"), elem_id="judge_set")
@@ -125,8 +127,7 @@ class Evaluate:
         @told
         def cancel(token: str, job: str) -> tuple:
             evaluations.cancel(token, job)
-            stopped = views.note(say("You stopped it."))
-            return "", "", stopped, gr.Button(visible=False), gr.Timer(active=False)
+            return "", *self._watch(token, "")
 
         @told
         def tick(token: str, job: str) -> tuple:
@@ -187,11 +188,12 @@ class Evaluate:
         )
 
     def _watch(self, token: str, job: str) -> tuple:
-        """The value of each of `watched`."""
+        """The value of each of `watched`. A judgement that is not there any more was stopped, here or elsewhere."""
         judging = self.page.studio.evaluations.look(token, job) if job else None
-        alive = judging is not None and judging.alive
-        ended = gr.skip() if alive or judging is None else f"{judging.key} {judging.state}"
-        return ended, report_views.progress(judging), gr.Button(visible=alive), gr.Timer(active=alive)
+        if judging is None:
+            return "", views.note(say("You stopped it.")), gr.Button(visible=False), gr.Timer(active=False)
+        ended = gr.skip() if judging.alive else f"{judging.key} {judging.state}"
+        return ended, report_views.progress(judging), gr.Button(visible=judging.alive), gr.Timer(active=judging.alive)
 
 
 def build(page: Page, train: Train) -> Evaluate:

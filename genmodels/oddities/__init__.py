@@ -1,0 +1,200 @@
+"""Oddities: pictures that somebody brings, ranked by how little they belong, in a niced process of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import device
+from ..evaluations import misfit
+from ..events import Event, Failed, Finished, Judged, Problem, Progress, Trouble, parse
+from ..library import Library
+from ..runs import files, queue
+from ..sets import Sets
+
+KEPT = 3600.0  # seconds that a ranking and its pictures are kept, at most
+STARTING, PATIENCE = 20.0, 3.0  # seconds that a fresh process may take until it holds its lock, and to end
+KINDS = 20  # that are offered to choose from, at most
+ARRAYS = ("pixels", "answers", "heat", "scores", "beyond")
+SENTENCES = {
+    "waiting": "Waiting for its turn: number {place} in the queue.",
+    "running": "Looking at each picture.",
+    "cut short": "Looking at the pictures was cut short. Start it again.",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Item:
+    """One picture in the ranking."""
+
+    name: str
+    kind: str  # its folder, or how its name begins
+    score: float  # 1 is where the oddest 5 % of ordinary pictures begin
+    beyond: float  # the share of ordinary pictures that are less odd
+    pixels: np.ndarray  # uint8 [h, w, c], as the model sees it
+    answer: np.ndarray  # uint8 [h, w, c], what the model makes of it
+    heat: np.ndarray  # float [h, w]: by how many spreads each place differs more than in ordinary pictures
+
+
+@dataclasses.dataclass(frozen=True)
+class Ranking:
+    """How looking at somebody's pictures stands, or what came of it."""
+
+    key: str
+    template: str
+    facts: dict[str, Any]
+    progress: Progress | None = None
+    end: Event | None = None  # Finished or Failed; None while it is at work
+    refused: tuple[Judged, ...] = ()
+    notes: tuple[Problem, ...] = ()
+    items: tuple[Item, ...] = ()  # the oddest first
+    kinds: tuple[str, ...] = ()  # to choose from which one is odd; () where names and folders say nothing
+    name: str = ""  # of the model
+    rebuilds: bool = False  # whether an answer is the picture rebuilt, or the nearest one the model would make
+    ordinary: int = 0  # pictures that "ordinary" was measured on
+    seen: bool = False  # the model learned from these
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is more to come."""
+        return self.end is None
+
+
+class Oddities:
+    """What the screens ask about odd pictures; folders lie in `root`. `own` turns a visitor's token into an owner."""
+
+    def __init__(self, root: pathlib.Path, library: Library, sets: Sets, own: Callable[[str | None], str]) -> None:
+        self.root, self.library, self.sets, self.own = root, library, sets, own
+        self._children: dict[str, subprocess.Popen] = {}
+
+    def start(self, visitor: str | None, model: str, pictures: str | None, sources: Sequence[str]) -> str:
+        """Look at files and ZIPs with a model, beside a set that is ordinary (their keys); returns a key, at once."""
+        owner = self.own(visitor)
+        if not sources:
+            raise Trouble("Choose some pictures or a ZIP first.")
+        if not pictures:
+            raise Trouble("Choose the pictures to judge it beside first.")
+        found = self.library.find(owner, model)
+        if trouble := misfit(found, self.sets.find(owner, pictures)):
+            raise trouble
+        self._sweep(owner)
+        folder = self.root / secrets.token_hex(10)
+        order = {
+            "owner": owner,
+            "name": found.name,
+            "model": str(self.library.folder(owner, model)),
+            "set": self.sets.address(owner, pictures),
+            "created": time.time(),
+        }
+        with files.whole_folder(folder) as fresh:
+            for number, source in enumerate(map(pathlib.Path, sources)):
+                place = fresh / "given" / f"{number:05}"
+                place.mkdir(parents=True)
+                shutil.copyfile(source, place / source.name)
+            files.write_json(fresh / "order.json", order)
+        self._launch(folder)
+        return folder.name
+
+    def look(self, visitor: str | None, key: str) -> Ranking | None:
+        """How it stands; None where there is no such ranking (any more)."""
+        folder = next((f for f in self._folders(self.own(visitor)) if f.name == key), None)
+        return self._look(folder) if folder else None
+
+    def cancel(self, visitor: str | None, key: str) -> None:
+        """End it at once and forget it."""
+        for folder in self._folders(self.own(visitor)):
+            if folder.name == key:
+                self._forget(folder)
+
+    # ---- inside
+
+    def _launch(self, folder: pathlib.Path) -> None:
+        queue.join(folder)
+        with open(folder / "log.txt", "wb") as log:
+            self._children[folder.name] = subprocess.Popen(
+                [sys.executable, "-m", "genmodels.oddities", str(folder.resolve())],
+                env=device.child_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                creationflags=getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),
+            )
+
+    def _look(self, folder: pathlib.Path) -> Ranking:
+        child, order = self._children.get(folder.name), files.read_json(folder / "order.json", {})
+        at_work = (child is not None and child.poll() is None) or queue.held(folder)  # asked before the events are read
+        told = _events(folder)
+        known = {
+            "progress": next((each for each in reversed(told) if isinstance(each, Progress)), None),
+            "refused": tuple(each for each in told if isinstance(each, Judged)),
+            "notes": tuple(each for each in told if isinstance(each, Problem)),
+            "name": order.get("name", ""),
+        }
+        end = told[-1] if told and isinstance(told[-1], (Finished, Failed)) else None
+        if isinstance(end, Finished):
+            return Ranking(folder.name, end.template, end.facts, end=end, **known, **_found(folder))
+        if end is None and not at_work and time.time() - order.get("created", 0) > STARTING:
+            end = Failed(template=SENTENCES["cut short"], details=files.read_word(folder / "log.txt")[-4000:])
+        if end is not None:
+            return Ranking(folder.name, end.template, end.facts, end=end, **known)
+        place = queue.place(folder)
+        template = SENTENCES["waiting" if place > 1 else "running"]
+        return Ranking(folder.name, template, {"place": place}, **known)
+
+    def _folders(self, owner: str) -> list[pathlib.Path]:
+        found = ((files.read_json(folder / "order.json"), folder) for folder in files.folders(self.root))
+        return [folder for order, folder in found if order and order["owner"] == owner]
+
+    def _sweep(self, owner: str) -> None:
+        """What this owner looked at before goes, and what anybody left an hour ago."""
+        for folder in files.folders(self.root):
+            order = files.read_json(folder / "order.json", {})
+            if order.get("owner") == owner or order.get("created", 0) < time.time() - KEPT:
+                self._forget(folder)
+
+    def _forget(self, folder: pathlib.Path) -> None:
+        (folder / "order.json").unlink(missing_ok=True)  # its process ends when it sees this, also without us
+        if child := self._children.pop(folder.name, None):
+            child.kill()
+            child.wait(timeout=PATIENCE)
+        files.discard(folder)
+
+
+def told_apart(ranking: Ranking, kind: str) -> tuple[float, float, float] | None:
+    """How well the scores tell pictures of an odd kind from the others: AUROC with its 95 % band (imports torch)."""
+    from ..oddity import auroc
+
+    odd = np.array([item.kind == kind for item in ranking.items], bool)
+    return auroc(np.array([item.score for item in ranking.items]), odd) if 0 < odd.sum() < len(odd) else None
+
+
+def _found(folder: pathlib.Path) -> dict[str, Any]:
+    """What lies in the folder of a ranking that is done."""
+    facts = files.read_json(folder / "found.json", {})
+    arrays = [np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS]
+    pixels, answers, heat, scores, beyond = arrays
+    items = tuple(
+        Item(facts["names"][i], facts["kinds"][i], float(scores[i]), float(beyond[i]), pixels[i], answers[i], heat[i])
+        for i in np.argsort(-np.asarray(scores), kind="stable")
+    )
+    kinds = tuple(sorted(set(facts["kinds"])))
+    more = {name: facts[name] for name in ("ordinary", "seen", "rebuilds")}
+    return {"items": items, "kinds": kinds if 2 <= len(kinds) <= KINDS else (), **more}
+
+
+def _events(folder: pathlib.Path) -> list[Event]:
+    try:
+        lines = (folder / "events.jsonl").read_bytes().splitlines()
+    except OSError:
+        return []
+    return [event for event in map(parse, lines) if event is not None]
