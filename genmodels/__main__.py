@@ -17,6 +17,7 @@ COMMANDS = {
     "train": "Train a model on a starter set, or on a folder or ZIP of your own pictures.",
     "sample": "Make pictures with a trained model.",
     "evaluate": "Measure how good and how varied a model's pictures are, and whether it copied.",
+    "odd": "Rank pictures by how little they belong with what a model learned.",
     "runs": "See the trainings on this machine; pause, go on, stop, delete.",
     "doctor": "Say what this machine can do, and what is missing.",
 }
@@ -233,7 +234,7 @@ def _label(given: str, classes: tuple[str, ...]) -> int | None:
     raise Trouble("There is no class called {name}; there are {names}.", name=given, names=", ".join(classes) or "none")
 
 
-# ---- evaluate, runs and doctor
+# ---- evaluate, odd, runs and doctor
 
 
 def _evaluate_arguments(command: argparse.ArgumentParser, given: list[str]) -> None:
@@ -244,6 +245,18 @@ def _evaluate_arguments(command: argparse.ArgumentParser, given: list[str]) -> N
 
 def _evaluate(chosen: argparse.Namespace) -> int:
     from .evaluations.command import act
+
+    return act(chosen, _taken_in)
+
+
+def _odd_arguments(command: argparse.ArgumentParser, given: list[str]) -> None:
+    from .oddities.command import arguments
+
+    arguments(command)
+
+
+def _odd(chosen: argparse.Namespace) -> int:
+    from .oddities.command import act
 
     return act(chosen, _taken_in)
 
