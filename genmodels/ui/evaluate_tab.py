@@ -184,7 +184,7 @@ class Evaluate:
             gr.Button(alike, visible=bool(alike)),
             gr.Button(visible=bool(found.reports)),
             report_views.shown(found),
-            "",  # the pictures behind it come when they are drawn
+            report_views.proof_to_come(found),
         )
 
     def _watch(self, token: str, job: str) -> tuple:

@@ -86,6 +86,13 @@ def proof(reports: Sequence[Report], language: str = "en") -> str:
     return "".join(shown)
 
 
+def proof_to_come(desk: Desk, language: str = "en") -> str:
+    """The word in their place while they are being drawn."""
+    if len(desk.reports) != 1 or not (desk.reports[0].evaluation.nearest or desk.reports[0].evaluation.rebuilt):
+        return ""
+    return views.hint(say("The pictures behind it are being drawn …", language))
+
+
 def progress(judging: Judging | None, language: str = "en") -> str:
     """Where judging is: its place in the queue, how far and how long still, or how it ended."""
     if judging is None:
