@@ -76,7 +76,7 @@ def harden(images: Tensor, extra: float, generator: torch.Generator) -> Tensor:
 KINDS = (
     Degradation("blur", "px", (0.35, 0.45, 0.6, 0.8, 1.1, 1.6), blur),
     Degradation("noise", "of range", (0.02, 0.04, 0.07, 0.12, 0.2, 0.35), noise),
-    Degradation("JPEG", "loss", (10, 30, 50, 70, 85, 95), jpeg),
+    Degradation("JPEG", "loss", (10, 30, 60, 80, 90, 95), jpeg),
     Degradation("occlusion", "of side", (0.1, 0.2, 0.3, 0.4, 0.5, 0.6), occlude),
     Degradation("low contrast", "lost", (0.05, 0.1, 0.2, 0.35, 0.5, 0.7), fade),
     Degradation("high contrast", "added", (0.1, 0.2, 0.4, 0.8, 1.5, 3.0), harden),
