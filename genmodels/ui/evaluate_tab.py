@@ -138,12 +138,8 @@ class Evaluate:
             key = studio.watch(token, run).model
             home = evaluations.home(token, key)
             job = evaluations.start(token, key, home, {}) if home else ""
-            return (
-                gr.Tabs(selected="evaluate"),
-                *self.redrawn(token, key, home, NONE, job),
-                job,
-                *self._watch(token, job),
-            )
+            watched = self._watch(token, job) if job else [gr.skip()] * len(self.watched)
+            return gr.Tabs(selected="evaluate"), job, *watched, *self.redrawn(token, key, home, NONE, job)
 
         started, once = [self.job, *self.watched], {"concurrency_id": "judge", "concurrency_limit": 1, **QUIET}
         self.judge.click(starts(judge), [visitor, self.model, self.set, self.settings], started, **once)
