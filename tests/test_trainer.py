@@ -110,7 +110,7 @@ def test_going_back_halves_the_rate_and_goes_on(monkeypatch) -> None:
 
 
 def test_mode_collapse_is_found_and_the_default_is_left_alone() -> None:
-    """No penalty, momentum and five times the rate: within seconds all pictures of a digit are one."""
+    """No penalty, momentum and ten times the rate: within seconds all pictures of a digit are one, whatever the seed."""
     digits = starters.open("digits")
 
     def problems(**options) -> set[str]:
@@ -120,7 +120,7 @@ def test_mode_collapse_is_found_and_the_default_is_left_alone() -> None:
         events = said(model, digits, budget=16_000)
         return {event.name for event in events if isinstance(event, Problem)}
 
-    assert "collapse" in problems(penalty=0, rate=0.01, beta1=0.9, beta2=0.999)
+    assert "collapse" in problems(penalty=0, rate=0.02, beta1=0.9, beta2=0.999)
     assert problems() == set()
 
 
