@@ -101,6 +101,18 @@ def test_a_gan_and_its_critic_are_measured():
     assert "critic_real" not in names
 
 
+def test_the_critic_is_right_about_so_many(learned):
+    made = (toys(200, seed=7) // 2).astype(np.uint8)
+    model = Planted(made)
+    model.can_criticise = True
+    model.realness = lambda images, labels: (images.flatten(1).mean(1) + 0.5, 0.0)  # bright pictures look real to it
+    found = run(evaluate(model, learned, Evaluating(count=200)))
+    real, dark = (rows.reshape(len(rows), -1).mean(1) / 127.5 - 0.5 for rows in (learned.held()[0], made))
+    assert found.number("critic_real").value == pytest.approx((real > 0).mean())
+    assert found.number("critic_made").value == pytest.approx((dark <= 0).mean())
+    assert found.number("critic").value == pytest.approx((real[:, None] > dark).mean(), abs=1e-3)
+
+
 def test_right_class_is_what_was_asked_for():
     pictures = sided(400)
 

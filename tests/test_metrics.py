@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import linalg
+from toys import toys
 
 from genmodels.images import PictureFormat, to_images
 from genmodels.metrics import bands, copies, fitting, frechet, kernel, manifold, quick, rebuilding
@@ -166,6 +167,21 @@ def test_copies_are_found_by_nearness_to_one_training_picture(random):
     assert near.row.tolist() == list(range(9))
     assert near.mirrored.all()
     assert not (copies.nearest(both(training[:9]), training, first=0).row == np.arange(9)).any()
+
+
+def test_no_mirror_no_move_and_no_fading_hides_a_copy_pixel_by_pixel():
+    pictures = toys(60)
+    training = copies.pixel_view(pictures)
+    hidden = {
+        "mirrored": pictures[:, :, ::-1],
+        "moved": np.pad(pictures, ((0, 0), (2, 0), (0, 2), (0, 0)), mode="edge")[:, 1:-1, 1:-1],
+        "faded": (pictures * 0.5 + 60).astype(np.uint8),
+    }
+    for name, seen in hidden.items():
+        near = copies.nearest(copies.pixel_views(seen), training)
+        assert near.row.tolist() == list(range(60)), name
+        assert near.mirrored.all() == (name == "mirrored")
+        assert near.distance.max() < 0.25
 
 
 # ---- rebuilding

@@ -93,7 +93,7 @@ def bound_of(
 ) -> np.ndarray:
     """A bound in nats for each picture, float64 [n]."""
     images = binarised(images) if binary else images
-    return model.log_likelihood_bound(images, labels, likelihood, samples, draws).double().cpu().numpy()
+    return model.log_likelihood_bound(images, labels, likelihood, samples, draws).cpu().double().numpy()
 
 
 @torch.inference_mode()

@@ -60,11 +60,11 @@ class Measuring:
     def steps(self) -> list[tuple[Callable[[], Sharing], float]]:
         """What will be done and about how many seconds each takes on one core, for the time that is left."""
         count, real, training = self.count, len(self.against), len(self.training)
-        search_one = 4e-10 * training * (100 + copies_width(self.pictures)) + 1e-3
+        search_one = 3.5e-10 * training * (100 + copies_width(self.pictures)) + 1e-3
         found = [
             (self.look, training * 3e-4 + real * search_one),
             (self.make, count * (4e-4 + search_one)),
-            (self.cloud, 0.2 + 20 * 3e-7 * count * (count + real) / 4),
+            (self.cloud, 0.4 + 9e-8 * (count**2 + count * real + real**2)),
             (self.copied, 0.05),
         ]
         if self.labels is not None:
@@ -72,9 +72,9 @@ class Measuring:
         known = self.given is not None or not self.model.picture.classes
         if known and self.model.can_encode:  # it is asked about real pictures, by their classes
             weighed = min(real, bounds.WEIGHED) * bounds.SAMPLES
-            found += [(self.rebuild, 2e-3 * real), (self.bound, 2e-3 * real + 4e-4 * weighed)]
+            found += [(self.rebuild, 1e-3 * real), (self.bound, 1e-3 * real + 1.5e-4 * weighed)]
         if known and self.model.can_criticise:
-            found.append((self.criticise, 0.1 + 3e-4 * count))
+            found.append((self.criticise, 0.1 + 1e-4 * count))
         return found
 
     @property
@@ -229,7 +229,7 @@ class Measuring:
             for done, images, labels in self.batches(rows):
                 rebuilt = self.model.decode(self.model.encode(images, labels), labels)
                 for name, measure in measures.items():
-                    found[side][name].append(measure(images, rebuilt).cpu())
+                    found[side][name].append(measure(images.cpu(), rebuilt.cpu()))
                 yield (before + done) / whole
         for name in measures:
             values = torch.cat(found[0][name]).numpy()

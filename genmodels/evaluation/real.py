@@ -50,12 +50,13 @@ def look(pictures: ImageSet, fingerprint: str, judge: Judge) -> Generator[float,
         _kept.move_to_end(key)
         return _kept[key]
     held_out, training, against = rows_of(pictures)
-    searched = {"pixels": copies.pixel_view(pictures.images[training])}
-    parts = []
+    parts: dict[str, list[np.ndarray]] = {space: [] for space in SPACES}
     for start in range(0, len(training), AT_ONCE):
-        parts.append(judge.features(to_images(pictures.images[training[start : start + AT_ONCE]])))
+        some = pictures.images[training[start : start + AT_ONCE]]
+        parts["features"].append(judge.features(to_images(some)))
+        parts["pixels"].append(copies.pixel_view(some))
         yield 0.6 * min(1.0, (start + AT_ONCE) / len(training))
-    searched["features"] = np.concatenate(parts)
+    searched = {space: np.concatenate(parts[space]) for space in SPACES}
     seen, near = [], []
     for start in range(0, len(against), SEARCHED):
         features, found = search(
