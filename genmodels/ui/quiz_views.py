@@ -34,11 +34,8 @@ def _question(quiz: Quiz, language: str) -> str:
     spoken = say("Picture {n} of {count}: real or made?", language, n=quiz.number, count=quiz.count)
     side = quiz.pixels.shape[0]
     width = side * max(1, LARGE // side)
-    why = say(
-        "What was what is told at the end, so that no picture gives away the next. Keys: ← or R says real, → or M says "
-        "made.",
-        language,
-    )
+    why = say("What was what is told at the end, so that no picture gives away the next.", language)
+    keys = say("Keys: ← or R says real, → or M says made.", language)
     few = say("This set is so small that the model learned from the real pictures as well.", language)
     return (
         f'<div class="quiz"><div class="stage" tabindex="-1" data-number="{quiz.number}" role="group" '
@@ -47,7 +44,8 @@ def _question(quiz: Quiz, language: str) -> str:
         '<div class="quiz-answers">'
         f'<button type="button" class="quiz-button" data-quiz="real"><kbd>←</kbd>{safe(say("Real", language))}</button>'
         f'<button type="button" class="quiz-button" data-quiz="made">{safe(say("Made", language))}<kbd>→</kbd></button>'
-        f"</div>{hint(why)}{note(few) if quiz.seen else ''}</div></div>"
+        f'</div><p class="hint">{safe(why)} <span class="keys">{safe(keys)}</span></p>'
+        f"{note(few) if quiz.seen else ''}</div></div>"
     )
 
 
