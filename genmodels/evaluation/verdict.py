@@ -29,7 +29,7 @@ SENTENCES = {
     "realism real": "Of real pictures, {real} in 100 pass this test.",
     "variety good": "Varied: it makes something like {n} in 100 of the real pictures.",
     "variety fair": "Fairly varied: it makes something like {n} in 100 of the real pictures.",
-    "variety poor": "It repeats itself: it makes something like {n} in 100 of the real pictures.",
+    "variety poor": "Little variety: it makes something like {n} in 100 of the real pictures.",
     "variety real": "Other real pictures reach {real}.",
     "both good": "Realistic and varied at once: {n} points of 100.",
     "both fair": "Nearly there: {n} points of 100.",

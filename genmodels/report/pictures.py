@@ -19,7 +19,11 @@ def pairs(report: Report, say: Say = plain) -> str:
         return ""
     shown = zip(report.evaluation.nearest, report.evidence.pairs, strict=False)
     tiles = "".join(_pair(each, pair, say) for each, pair in shown)
-    told = say("Left: made. Right: the picture it learned from that is most like it. The most suspicious come first.")
+    told = say("Left: made. Right: the picture it learned from that is most like it.")
+    if any(each.suspicious for each in report.evaluation.nearest):
+        told += " " + say("The most suspicious come first.")
+    else:
+        told += " " + say("None of them is suspicious: new real pictures come as near.")
     return f'<p class="told">{safe(told)}</p><div class="pairs">{tiles}</div>'
 
 
