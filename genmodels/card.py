@@ -5,40 +5,17 @@ from __future__ import annotations
 import html
 import pathlib
 import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 from .checkpoint import Checkpoint
-from .evaluation.result import FILE, Evaluation, Number
+from .evaluation.result import FILE, NAMES, Evaluation, Number
 from .models import FAMILIES
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelCardData
 
 CARD = "README.md"
-NAMES = {  # what the numbers are called on a card: the field's own terms
-    "frechet": "Fréchet distance",
-    "kernel": "Kernel distance (MMD²)",
-    "precision": "Precision (realism)",
-    "recall": "Recall (variety)",
-    "f1": "F1 of precision and recall",
-    "density": "Density",
-    "coverage": "Coverage",
-    "right": "Right class",
-    "copies": "Copy score",
-    "copies_features": "Copy score, by features",
-    "copies_pixels": "Copy score, by pixels",
-    "mse": "Rebuilding, mean squared error",
-    "psnr": "Rebuilding, PSNR [dB]",
-    "ssim": "Rebuilding, SSIM",
-    "elbo": "Evidence lower bound [nats]",
-    "importance": "Importance-weighted bound [nats]",
-    "bits": "Bits a pixel value",
-    "elbo_binary": "Evidence lower bound, binarised [nats]",
-    "importance_binary": "Importance-weighted bound, binarised [nats]",
-    "critic": "Critic: ranks real above made",
-    "critic_real": "Critic: real taken for real",
-    "critic_made": "Critic: made seen through",
-}
 TASK = "unconditional-image-generation"
 LICENCES = {"CC0-1.0": "cc0-1.0", "MIT": "mit", "Apache-2.0": "apache-2.0", "CC-BY-SA-3.0": "cc-by-sa-3.0"}
 
@@ -139,7 +116,7 @@ def _measured(evaluation: Evaluation) -> str:
 def _row(number: Number) -> str:
     reference = "" if number.reference is None else _figure(number.reference)
     band = f"{_figure(number.low)} to {_figure(number.high)}"
-    return f"| {NAMES.get(number.name, number.name)} | {_figure(number.value)} | {band} | {reference} |"
+    return f"| {number.name}: {NAMES.get(number.name, '')} | {_figure(number.value)} | {band} | {reference} |"
 
 
 def _limits(checkpoint: Checkpoint) -> str:
@@ -202,3 +179,8 @@ def plain(text: Any) -> str:
     """A word of people's as text: one line, no HTML, no Markdown."""
     line = " ".join(str(text).split())
     return re.sub(r"([\\`*_\[\]|#<>!])", lambda found: html.escape("\\" + found[0], quote=False), line)
+
+
+if __name__ == "__main__":  # python -m genmodels.card FOLDER ...
+    for name in sys.argv[1:]:
+        write(pathlib.Path(name))
