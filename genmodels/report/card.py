@@ -57,13 +57,12 @@ def _against(evaluation: Evaluation, say: Say) -> str:
     asked = evaluation.protocol
     facts = {"made": f"{asked.made:,}", "real": f"{asked.real:,}", "set": say(title_of(asked.set))}
     if asked.against == "held-out":
-        return safe(say("{made} of its pictures, judged beside {real} real ones that it never saw: {set}.", **facts))
-    return safe(
-        say(
-            "{made} of its pictures, judged beside the {real} that it learned from, too few to keep any: {set}.",
-            **facts,
+        told = say("{made} of its pictures, judged beside {real} real ones that it never saw: {set}.", **facts)
+    else:
+        told = say(
+            "{made} of its pictures, judged beside the {real} it learned from, too few to keep any: {set}.", **facts
         )
-    )
+    return safe(told)
 
 
 def _legend(say: Say) -> str:

@@ -4,10 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..card import NAMES
-from ..evaluation.result import Evaluation, Number, Protocol
+from ..evaluation.result import NAMES, Evaluation, Number, Protocol
 from ..markup import safe
 from .base import Say, figure, plain, title_of
+
+TERMS = {  # the field's own
+    "frechet": "Fréchet distance",
+    "kernel": "Kernel distance (MMD²)",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "density": "Density",
+    "coverage": "Coverage",
+    "right": "Class accuracy",
+    "copies": "Copy score",
+    "copies_features": "Copy score, features",
+    "copies_pixels": "Copy score, pixels",
+    "critic": "Critic, area under the curve",
+    "critic_real": "Critic, real kept",
+    "critic_made": "Critic, made found",
+    "mse": "MSE",
+    "psnr": "PSNR [dB]",
+    "ssim": "SSIM",
+    "elbo": "ELBO [nats]",
+    "importance": "Importance-weighted bound [nats]",
+    "bits": "Bits per dimension",
+    "elbo_binary": "ELBO, binarised [nats]",
+    "importance_binary": "Importance-weighted bound, binarised [nats]",
+}
 
 
 def numbers(evaluation: Evaluation, say: Say = plain) -> str:
@@ -26,8 +50,12 @@ def _number(number: Number) -> str:
     how = " · ".join(part for part in (number.band, number.by) if part)
     band = f"{figure(number.low)} – {figure(number.high)}"
     cells = (figure(number.value), band, real, f"{number.pictures:,}" if number.pictures else "–", how)
-    name = safe(NAMES.get(number.name, number.name))
-    return f'<tr><th scope="row">{name}</th>' + "".join(f"<td>{safe(cell)}</td>" for cell in cells) + "</tr>"
+    name, about = safe(TERMS.get(number.name, number.name)), safe(NAMES.get(number.name, ""))
+    return (
+        f'<tr><th scope="row">{name}<small>{about}</small></th>'
+        + "".join(f"<td>{safe(cell)}</td>" for cell in cells)
+        + "</tr>"
+    )
 
 
 def _kinds_table(evaluation: Evaluation, say: Say) -> str:
