@@ -1,8 +1,9 @@
 """Train the judge and the classifiers on the starter sets, and write their weights and card into assets/judge.
 
-`python -m genmodels.judge.train [studio] [digits] [fashion] [--full FOLDER]` does all three where none is named. FOLDER
-may hold digits.npz and fashion.npz, the whole published sets (`images`, `labels`, `test_images`, `test_labels`): the
-classifiers then learn from those, less what the starter sets hold out. Everything repeats exactly with the same seed.
+`python -m genmodels.judge.train [studio] [digits] [fashion] [letters] [--full FOLDER]` does all where none is named.
+FOLDER may hold digits.npz, fashion.npz and letters.npz, the whole published sets (`images`, `labels`, and where there
+are such `test_images`, `test_labels`): classifiers then learn from those, less what the starter sets hold out.
+Everything repeats exactly with the same seed.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from . import learn_classes, learn_features
 from .classifiers import NETWORKS
 from .network import ASSETS
 
-BUDGETS = {"studio": 400_000, "digits": 160_000, "fashion": 320_000}  # pictures to learn from
-MIRROR = {"digits": False, "fashion": True}  # whether a mirrored picture could be one of the set
+BUDGETS = {"studio": 400_000, "digits": 160_000, "fashion": 320_000, "letters": 120_000}  # pictures to learn from
+MIRROR = {"digits": False, "fashion": True, "letters": False}  # whether a mirrored picture could be one of the set
 
 
 def train(name: str, *, images: int = 0, full: pathlib.Path | None = None, seed: int = 0) -> dict[str, str]:
@@ -89,12 +90,13 @@ def card() -> str:
 CARD = """
 # The judge
 
-Three small networks that judge pictures of 28, 32 or 64 px with no network at hand, made from nothing by
+Small networks that judge pictures of 28, 32 or 64 px with no network at hand, made from nothing by
 `python -m genmodels.judge.train --full FOLDER` (one thread, fixed seed; see genmodels/judge/train.py).
 
 - `studio.safetensors` turns any picture, grey or colour, into 192 numbers in which like pictures lie close together.
   Distances, precision, recall, density, coverage and copies are measured with them, under the name `studio-1`.
-- `digits.safetensors` and `fashion.safetensors` say which digit or which kind of clothes a 28 px grey picture shows.
+- `digits.safetensors`, `fashion.safetensors` and `letters.safetensors` say which digit, kind of clothes (28 px) or
+  capital letter (32 px) a grey picture shows.
 
 ## How far to trust them
 
@@ -114,7 +116,7 @@ pictures; it is not an FID. Wrong anatomy or a missing stroke may weigh less for
 def main(arguments: list[str] | None = None) -> None:
     """Train what is named, then write the card anew."""
     parser = argparse.ArgumentParser(prog="python -m genmodels.judge.train", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*BUDGETS, []], help="studio, digits, fashion; all where none")
+    parser.add_argument("names", nargs="*", choices=[*BUDGETS, []], help="which; all where none")
     parser.add_argument("--full", type=pathlib.Path, metavar="FOLDER", help="npz files of the whole published sets")
     parser.add_argument("--images", type=int, default=0, help=f"pictures to learn from (by itself {BUDGETS})")
     parser.add_argument("--seed", type=int, default=0)
