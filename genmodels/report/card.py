@@ -57,12 +57,8 @@ def _against(evaluation: Evaluation, say: Say) -> str:
     asked = evaluation.protocol
     facts = {"made": f"{asked.made:,}", "real": f"{asked.real:,}", "set": say(title_of(asked.set))}
     if asked.against == "held-out":
-        told = say("{made} of its pictures, judged beside {real} real ones that it never saw: {set}.", **facts)
-    else:
-        told = say(
-            "{made} of its pictures, judged beside the {real} it learned from, too few to keep any: {set}.", **facts
-        )
-    return safe(told)
+        return safe(say("{made} of its pictures, judged beside {real} real ones that it never saw: {set}.", **facts))
+    return safe(say("{made} of its pictures, judged beside all {real} that it learned from: {set}.", **facts))
 
 
 def _legend(say: Say) -> str:

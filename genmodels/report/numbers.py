@@ -51,11 +51,8 @@ def _number(number: Number) -> str:
     band = f"{figure(number.low)} – {figure(number.high)}"
     cells = (figure(number.value), band, real, f"{number.pictures:,}" if number.pictures else "–", how)
     name, about = safe(TERMS.get(number.name, number.name)), safe(NAMES.get(number.name, ""))
-    return (
-        f'<tr><th scope="row">{name}<small>{about}</small></th>'
-        + "".join(f"<td>{safe(cell)}</td>" for cell in cells)
-        + "</tr>"
-    )
+    shown = "".join(f"<td>{safe(cell)}</td>" for cell in cells)
+    return f'<tr><th scope="row">{name}<small>{about}</small></th>{shown}</tr>'
 
 
 def _kinds_table(evaluation: Evaluation, say: Say) -> str:
