@@ -9,7 +9,7 @@ from ..events import Facts
 from .result import Evaluation, Number, Protocol, side_by_side
 
 Level = Literal["good", "fair", "poor"]
-GOOD, FAIR = 0.95, 0.80  # shares of what real pictures get
+GOOD, FAIR = 0.95, 0.75  # shares of what real pictures get
 CLOSE, NEAR = 1.5, 4.0  # times the distance that real pictures have
 CLEAR, SOFT = 0.90, 0.70  # structural similarity of a rebuilt picture
 SUSPECT = 0.05  # share of copies beyond which nobody needs a test
