@@ -57,6 +57,18 @@ def test_a_mixture_of_few_components_does_not_spoil_one_of_many() -> None:
         assert np.abs(means - centre).max(axis=1).min() < 0.05
 
 
+def test_components_of_few_points_take_after_all() -> None:
+    """Two bars that cross, one of 1,000 points and one of 25: the small one's shape is drawn to the large one's."""
+    random = np.random.default_rng(0)
+    scale = np.eye(8) + np.diag([2] * 4 + [0] * 4)
+    large, small = random.normal(-20, 1, (1_000, 8)) @ scale, random.normal(20, 1, (25, 8)) @ scale[::-1, ::-1]
+    _, means, factors = fit_mixture(np.concatenate([large, small]), 2, quick=False, start=None)
+    spread = {row[0] > 0: (factor @ factor.T).diagonal() for row, factor in zip(means, factors, strict=True)}
+    assert spread[False][:4].mean() == pytest.approx(9, rel=0.1)
+    assert 2 < spread[True][:4].mean() < 4  # 1 of its own, 8 of 33 shares of 9
+    assert spread[True][4:].mean() > 4
+
+
 def test_a_mixture_starts_where_the_last_one_was() -> None:
     """So that a seed keeps its meaning: component 0 stays component 0."""
     random = np.random.default_rng(0)
@@ -70,7 +82,7 @@ def test_a_lonely_class_borrows_from_the_others() -> None:
     points, groups = np.random.default_rng(0).normal(5, 1, (100, 3)), np.zeros(100, int)
     groups[: LONELY - 1] = 1
     shapes = [np.zeros((3, 1)), np.zeros((3, 1, 3)), np.zeros((3, 1, 3, 3))]
-    _, means, _ = fit_mixtures(points, groups, shapes, quick=False, fitted=False)
+    _, means, _ = fit_mixtures(np.stack([points, points]), groups, shapes, quick=False, fitted=False)
     assert means.shape == (3, 1, 3)
     assert means[1] == pytest.approx(points.mean(0)[None], abs=1e-6)
     assert means[2] == pytest.approx(means[1])  # and so does one without any picture

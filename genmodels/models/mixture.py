@@ -35,7 +35,7 @@ def fit_mixture(points: np.ndarray, components: int, quick: bool, start: list[np
     covariances = {
         "diag": lambda: np.stack([np.diag(v) for v in mixture.covariances_]),
         "tied": lambda: np.repeat(mixture.covariances_[None], used, axis=0),
-        "full": lambda: mixture.covariances_,
+        "full": lambda: _shrunk(mixture.covariances_, mixture.weights_, len(points)),
     }[kind]()
     weights, means, factors = (
         np.zeros(components),
@@ -46,16 +46,24 @@ def fit_mixture(points: np.ndarray, components: int, quick: bool, start: list[np
     return [weights, means, factors]
 
 
+def _shrunk(covariances: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:
+    """Covariances [k, d, d], each drawn to their mean as if d of its points had that one: few points say little."""
+    size, mean = covariances.shape[1], np.tensordot(weights, covariances, 1)
+    share = (size / (weights * count + size))[:, None, None]
+    return (1 - share) * covariances + share * mean
+
+
 def fit_mixtures(
     points: np.ndarray, groups: np.ndarray, last: list[np.ndarray], quick: bool, fitted: bool
 ) -> list[np.ndarray]:
-    """One mixture a group, from points [n, d] of `groups` [n]: weights [g, k], means [g, k, d], factors [g, k, d, d].
+    """One mixture a group, from draws of points [r, n, d] of `groups` [n]: weights [g, k], means and Cholesky factors.
 
     `last` is what this gave before, or the shapes of it where nothing is `fitted` yet.
     """
     found = []
     for group in range(len(last[0])):
-        mine = points[groups == group]
+        mine = groups == group
+        near = points[:, mine if mine.sum() >= LONELY else slice(None)].reshape(-1, points.shape[2])
         start = [part[group] for part in last] if fitted else None
-        found.append(fit_mixture(points if len(mine) < LONELY else mine, last[0].shape[1], quick, start))
+        found.append(fit_mixture(near, last[0].shape[1], quick, start))
     return [np.stack(parts) for parts in zip(*found, strict=True)]

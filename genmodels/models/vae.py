@@ -16,7 +16,8 @@ from .base import GenerativeModel, Moment, Turn
 from .layers import Canvas, Flat, class_weights, fit_contrast, restate
 from .likelihood import Likelihood, bound, kl_divergence, reconstruction_loss
 
-EACH = 150  # pictures behind each component of the mixture
+EACH = 50  # pictures behind each component of the mixture
+POINTS = 20_000  # of fewer pictures each counts three times in a mixture: three draws from its posterior
 
 
 class VaeOptions(Settings):
@@ -215,8 +216,8 @@ class Vae(GenerativeModel):
         group = torch.zeros(len(noise), dtype=torch.long, device=noise.device) if labels is None else labels
         bounds = self.weights[group].cumsum(1)  # [n, components]
         component = (choice[:, None] * bounds[:, -1:] > bounds).sum(1)  # never one that has no weight
-        factors = self.factors[group, component]  # [n, latent, latent]
-        return self.means[group, component] + (factors @ (diversity * noise)[:, :, None]).squeeze(2)
+        around = self.factors[group, component] @ (diversity * noise)[:, :, None]  # [n, latent, 1]
+        return self.means[group, component] + around.squeeze(2)
 
     def turns(self, images: Tensor, labels: Tensor | None, moment: Moment) -> Iterator[Turn]:
         """One turn: the negative evidence lower bound, in nats a picture (Kingma & Welling 2014, eq. 3)."""
@@ -273,15 +274,15 @@ class Vae(GenerativeModel):
         restate(nn.ModuleList([self.encoder, self.decoder]), (lambda rows=rows: through(rows) for rows in few))
         self.eval()
         if not self.options.contrast:
-            rows = torch.cat(batches[:5])
-            self.contrast.fill_(fit_contrast(through(rows), images[rows]))
+            self.contrast.fill_(fit_contrast(through(torch.cat(batches[:5])), images[torch.cat(batches[:5])]))
         if not self.options.components:
             return
-        found = [self.encoder(images[rows], None if labels is None else labels[rows]) for rows in batches]
+        found = (self.encoder(images[rows], None if labels is None else labels[rows]) for rows in batches)
         mean, log_variance = (torch.cat(parts).float().cpu() for parts in zip(*found, strict=True))
-        noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(1))
+        rounds = 1 if quick or len(mean) > POINTS else 3
+        noise = torch.randn((rounds, *mean.shape), generator=torch.Generator().manual_seed(1))
         points = (mean + torch.exp(log_variance / 2) * noise).numpy()
-        groups = np.zeros(len(points), int) if labels is None else labels[torch.cat(batches)].cpu().numpy()
+        groups = np.zeros(len(mean), int) if labels is None else labels[torch.cat(batches)].cpu().numpy()
         buffers = (self.weights, self.means, self.factors)  # the mixtures start from the last ones fitted
         fitted = fit_mixtures(points, groups, [b.cpu().numpy() for b in buffers], quick, bool(self.fitted))
         for buffer, value in zip(buffers, fitted, strict=True):
