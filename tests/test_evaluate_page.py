@@ -46,6 +46,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
         identity=checkpoint.Checkpoint.open(known).identity,
         protocol=protocol,
         numbers=tuple(numbers),
+        copying="copied",
         nearest=(Nearest(index=0, label=1, row=3, distance=0.5, typical=1.0, suspicious=True),),
     ).save(known)
     return folder

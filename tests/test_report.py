@@ -123,7 +123,9 @@ class Addresses(html.parser.HTMLParser):
 def test_the_page_is_whole_and_asks_for_nothing(tmp_path: pathlib.Path) -> None:
     nearest = tuple(Nearest(index=n, row=n, distance=0.5 * n, typical=1.0, suspicious=n < 2) for n in range(8))
     kinds = tuple(ClassScore(name=name, asked=50, precision=0.9, recall=0.5, f1=0.7) for name in ("zero", EVIL))
-    found = good(nearest=nearest, rebuilt=tuple(range(8)), classes=kinds, hardware=EVIL, made_with=EVIL)
+    found = good(
+        copying="copied", nearest=nearest, rebuilt=tuple(range(8)), classes=kinds, hardware=EVIL, made_with=EVIL
+    )
     file = report.write((reported(found, EVIL), reported(found, "Other")), tmp_path)
     text, page = file.read_text(encoding="utf-8"), Addresses()
     page.feed(text)

@@ -127,7 +127,7 @@ class Evaluations:
         if marks not in self._evidence:
             while len(self._evidence) >= 16:
                 self._evidence.pop(next(iter(self._evidence)), None)
-            pictures = self._with_fingerprint(owner, evaluation.protocol.fingerprint)
+            pictures = self._with_fingerprint(owner, evaluation.protocol)
             self._evidence[marks] = evidence.draw(self.walls.sampler, folder, model, evaluation, pictures)
         return self._evidence[marks]
 
@@ -246,9 +246,11 @@ class Evaluations:
             self._prints[stamp] = self.pictures.open(owner, set_key).fingerprint()
         return self._prints[stamp]
 
-    def _with_fingerprint(self, owner: str, fingerprint: str) -> ImageSet | None:
-        known = (each.key for each in self.pictures.all(owner) if self._fingerprint(owner, each.key) == fingerprint)
-        key = next(known, None)
+    def _with_fingerprint(self, owner: str, asked: Protocol) -> ImageSet | None:
+        """The set that was judged against, if it is here; the one of its name is looked at first."""
+        likely = sorted(self.pictures.all(owner), key=lambda each: asked.set not in (each.title, each.key))
+        same = (each.key for each in likely if self._fingerprint(owner, each.key) == asked.fingerprint)
+        key = next(same, None)
         return self.pictures.open(owner, key) if key else None
 
 

@@ -14,26 +14,31 @@ COLUMNS = 8  # of rebuilt pictures
 
 
 def pairs(report: Report, say: Say = plain) -> str:
-    """Made pictures beside those they are most like, the most suspicious first."""
+    """Made pictures beside those they are most like, the most suspicious first.
+
+    One in a hundred new real pictures is nearer than "suspicious" allows, so a pair is called that only where the
+    test over all pictures found copies.
+    """
     if report.evidence is None or not len(report.evidence.pairs):
         return ""
     shown = zip(report.evaluation.nearest, report.evidence.pairs, strict=False)
-    tiles = "".join(_pair(each, pair, say) for each, pair in shown)
-    told = say("Left: made. Right: the picture it learned from that is most like it.")
-    if any(each.suspicious for each in report.evaluation.nearest):
-        told += " " + say("The most suspicious come first.")
+    copied = report.evaluation.copying == "copied"
+    tiles = "".join(_pair(each, pair, copied and each.suspicious, say) for each, pair in shown)
+    told = say("Left: made. Right: the picture it learned from that is most like it.") + " "
+    if copied:
+        told += say("The most suspicious come first.")
     else:
-        told += " " + say("None of them is suspicious: new real pictures come as near.")
+        told += say("The nearest come first; new real pictures come as near.")
     return f'<p class="told">{safe(told)}</p><div class="pairs">{tiles}</div>'
 
 
-def _pair(each: Nearest, pair: np.ndarray, say: Say) -> str:
+def _pair(each: Nearest, pair: np.ndarray, suspicious: bool, say: Say) -> str:
     times = each.distance / each.typical if each.typical else 0.0
     spoken = say("Made picture {n} and the nearest one it learned from", n=each.index + 1)
     said = say("{times} of the usual distance", times=f"{times:.1f}")
-    words = [say("suspicious"), said] if each.suspicious else [said]
+    words = [say("suspicious"), said] if suspicious else [said]
     words += [say("chosen at random")] if each.chosen == "random" else []
-    flag = " pair-suspicious" if each.suspicious else ""
+    flag = " pair-suspicious" if suspicious else ""
     return (
         f'<figure class="pair{flag}"><img src="{webp_uri(grid(pair, 2))}" alt="{safe(spoken)}">'
         f"<figcaption>{safe(', '.join(words))}</figcaption></figure>"
