@@ -15,14 +15,13 @@ from torch.nn import functional
 
 from ..events import Event, Progress
 from ..models.base import GenerativeModel, labels_of
-from ..models.mixture import fit_mixture
+from ..models.mixture import LONELY, fit_mixture
 
 MADE, BATCH = 2_000, 128  # pictures drawn of a model without an encoder; looked at in one go
 WINDOW, CONSTANT = 1.5, (0.03 * 2) ** 2  # of SSIM: standard deviation in pixels, C2 for values that span 2
 EACH, COMPONENTS = 200, 20  # latents behind each component of a mixture, and components at most
 NEAREST, LOOKED_AT, AFAR = 3, 10, 16  # made pictures: near ones, those compared in full; pixels a side from afar
 SCALES = (0.7, 1.4, 2.8, 5.6)  # pixels, between which grain is measured
-LONELY = 8  # a class with fewer pictures borrows everybody's latents
 LOG_2_PI = float(np.log(2 * np.pi))
 
 
