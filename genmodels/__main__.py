@@ -1,4 +1,4 @@
-"""The same work from a terminal: `python -m genmodels train`, `sample`, `evaluate`, `runs` and `doctor`."""
+"""The same work from a terminal: `python -m genmodels train`, `sample`, `evaluate`, `runs`, `bench` and `doctor`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ COMMANDS = {
     "evaluate": "Measure how good and how varied a model's pictures are, and whether it copied.",
     "odd": "Rank pictures by how little they belong with what a model learned.",
     "runs": "See the trainings on this machine; pause, go on, stop, delete.",
+    "bench": "Measure how fast every family and size trains on this machine.",
     "doctor": "Say what this machine can do, and what is missing.",
 }
 
@@ -234,7 +235,7 @@ def _label(given: str, classes: tuple[str, ...]) -> int | None:
     raise Trouble("There is no class called {name}; there are {names}.", name=given, names=", ".join(classes) or "none")
 
 
-# ---- evaluate, odd, runs and doctor
+# ---- evaluate, odd, runs, bench and doctor
 
 
 def _evaluate_arguments(command: argparse.ArgumentParser, given: list[str]) -> None:
@@ -262,22 +263,27 @@ def _odd(chosen: argparse.Namespace) -> int:
 
 
 def _runs_arguments(command: argparse.ArgumentParser, given: list[str]) -> None:
-    from .terminal import ACTIONS
+    from .terminal import arguments
 
-    command.add_argument("action", nargs="?", default="list", choices=list(ACTIONS), help="(default list)")
-    command.add_argument("name", nargs="?", default="", help="the run: its name here, or the beginning of it")
-    command.add_argument(
-        "extra", nargs="?", default="", help="for back and keep: the save point; for repair: which one"
-    )
-    command.add_argument("--background", action="store_true", help="for resume: in a process of its own")
-    command.add_argument("--details", action="store_true", help="for show: all that is known about a failure")
-    command.add_argument("--yes", action="store_true", help="for delete: do not ask")
+    arguments(command)
 
 
 def _runs(chosen: argparse.Namespace) -> int:
     from .terminal import act
 
     return act(chosen, _watched)
+
+
+def _bench_arguments(command: argparse.ArgumentParser, given: list[str]) -> None:
+    from .bench import arguments
+
+    arguments(command)
+
+
+def _bench(chosen: argparse.Namespace) -> int:
+    from .bench import act
+
+    return act(chosen)
 
 
 def _doctor_arguments(command: argparse.ArgumentParser, given: list[str]) -> None:

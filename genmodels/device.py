@@ -7,17 +7,27 @@ import os
 import pathlib
 from typing import TYPE_CHECKING
 
+from .events import Trouble
+
 if TYPE_CHECKING:
     import torch
 
 
-def choose() -> torch.device:
-    """The best device at hand: CUDA, then Apple's MPS, then the CPU. Under torchrun each process gets its own GPU."""
+def choose(wish: str = "") -> torch.device:
+    """The best device at hand: CUDA, then Apple's MPS, then the CPU. Under torchrun each process gets its own GPU.
+
+    Raises Trouble where the one wished for ("cpu", "cuda", "mps") is not there.
+    """
     import torch
 
-    if torch.cuda.is_available():
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wish and not there[wish]:
+        raise Trouble("There is no {device} here that torch can use.", device=wish)
+    if wish in ("cpu", "mps"):
+        return torch.device(wish)
+    if there["cuda"]:
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    return torch.device("mps" if there["mps"] else "cpu")
 
 
 def precision(device: torch.device, wish: str = "auto") -> torch.dtype:
@@ -79,6 +89,16 @@ def peak_memory() -> int:
     except ImportError:  # Windows
         return 0
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if os.uname().sysname == "Darwin" else 1024)
+
+
+def forget_peak() -> None:
+    """From now on `peak_memory` tells of what follows; on a processor only where the system allows it (Linux)."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as file:
+        file.write("5")
 
 
 def processes() -> tuple[int, int]:

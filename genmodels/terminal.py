@@ -31,6 +31,18 @@ NEEDED = (
 )
 
 
+def arguments(command: argparse.ArgumentParser) -> None:
+    """What `runs` takes."""
+    command.add_argument("action", nargs="?", default="list", choices=list(ACTIONS), help="(default list)")
+    command.add_argument("name", nargs="?", default="", help="the run: its name here, or the beginning of it")
+    command.add_argument(
+        "extra", nargs="?", default="", help="for back and keep: the save point; for repair: which one"
+    )
+    command.add_argument("--background", action="store_true", help="for resume: in a process of its own")
+    command.add_argument("--details", action="store_true", help="for show: all that is known about a failure")
+    command.add_argument("--yes", action="store_true", help="for delete: do not ask")
+
+
 def act(chosen: argparse.Namespace, watched: Callable[[Run], int]) -> int:
     """`runs ACTION NAME`: what the buttons on the screen do. `watched` trains right here, with a progress bar."""
     if chosen.action == "list":

@@ -10,6 +10,7 @@ from torch import Tensor, distributed
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from . import device as machine
+from .compiling import compile_proven, undo
 from .data.augment import Augmentation, critic_view, feed
 from .data.imageset import ImageSet
 from .models.base import GenerativeModel, Moment
@@ -51,16 +52,24 @@ class Plan(Augmentation):
         low=0,
         high=0.5,
     )
+    compile: bool = setting(
+        False,
+        "Compile",
+        "Networks are compiled before training begins, which takes up to a minute. What cannot be compiled, or would "
+        "then compute something else, stays as it is.",
+    )
     threads: int = setting(0, "Threads", "Processor threads; 0 chooses.", low=0, high=64)
 
 
 class Training:
     """A model, its optimisers and its averaged copy in motion."""
 
-    def __init__(self, model: GenerativeModel, pictures: ImageSet, plan: Plan) -> None:
+    def __init__(
+        self, model: GenerativeModel, pictures: ImageSet, plan: Plan, device: torch.device | None = None
+    ) -> None:
         self.rank, self.world = machine.processes()
         torch.set_num_threads(machine.threads(plan.threads))
-        self.device = machine.choose()
+        self.device = device or machine.choose()
         self.model, self.plan, self.options = model.to(self.device).train(), plan, model.options
         self.ema = copy.deepcopy(self.model)  # stays as a checkpoint is read, so that its pictures are the same bytes
         self.model.to(memory_format=LAYOUT)
@@ -89,10 +98,23 @@ class Training:
         self.some = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(0)).to(self.device)
         self._settled = (-1, True)
         self._epoch: tuple[int, Tensor] = (-1, torch.empty(0))
+        self.compiled = compile_proven(self.model, *self._batch(), self.dtype) if plan.compile else {}
 
     # ---- one step
 
     def advance(self) -> None:
+        """One step; should something compiled fail after all, it goes on without."""
+        try:
+            self._advance()
+        except Exception:
+            if not self.compiled:
+                raise
+            for name in self.compiled:
+                undo(self.model.get_submodule(name))
+            self.compiled = {}
+            self._advance()
+
+    def _advance(self) -> None:
         """One turn of every player on one batch. Nothing in here waits for the device."""
         images, labels = self._batch()
         rate = self._schedule()

@@ -16,7 +16,7 @@ FLOORS = (
     ("settings", "events", "images", "markup", "device"),
     ("models",),
     ("checkpoint", "data"),
-    ("trainer", "training", "doctor", "judge", "metrics", "evaluation", "oddity", "live", "card", "bench"),
+    ("trainer", "training", "compiling", "doctor", "judge", "metrics", "evaluation", "oddity", "live", "card", "bench"),
     ("runs",),
     (
         "studio",

@@ -40,18 +40,18 @@ class Scorer:
         self.predict = self.judges[0].predict if judge else classifier(pictures).predict
         self.real = [each.features(to_images(real)) for each in self.judges]
 
-    def distances(self, images: torch.Tensor) -> tuple[list[float], list[np.ndarray]]:
-        """The Frechet distance under each judge, and the features."""
+    def quick(self, images: torch.Tensor) -> float:
+        """The Frechet distance under the first judge."""
         from genmodels.metrics import frechet
 
-        found = [judge.features(images) for judge in self.judges]
-        return [frechet(made, real) for made, real in zip(found, self.real, strict=True)], found
+        return frechet(self.judges[0].features(images), self.real[0])
 
     def all(self, images: torch.Tensor, labels: torch.Tensor | None) -> dict[str, float | None]:
         """Every number of a row."""
-        from genmodels.metrics import manifold
+        from genmodels.metrics import frechet, manifold
 
-        distances, found = self.distances(images)
+        found = [judge.features(images) for judge in self.judges]
+        distances = [frechet(made, real) for made, real in zip(found, self.real, strict=True)]
         numbers: dict[str, float | None] = {"frechet": distances[0], "studio": distances[-1], "right": None}
         if labels is not None:
             said = torch.cat([torch.as_tensor(self.predict(rows)) for rows in images.split(500)])
@@ -91,7 +91,7 @@ def contest(key: str, pictures: Any, scorer: Scorer, seconds: float, long: float
             row |= _scored(made, scorer)
             quick = row.pop("quick")
         else:
-            quick = scorer.distances(made.draw(QUICK)[0])[0][0]
+            quick = scorer.quick(made.draw(QUICK)[0])
         row["curve"].append([made.seconds, quick])
         print(f"{title}: {made.seconds:.0f} s, {made.images:,} pictures, quick Frechet {quick:.1f}", flush=True)
         if moment == seconds:
@@ -101,7 +101,7 @@ def contest(key: str, pictures: Any, scorer: Scorer, seconds: float, long: float
 
 def _scored(made: Made, scorer: Scorer) -> dict[str, Any]:
     images, labels = made.draw(COUNT)
-    quick = scorer.distances(images[:QUICK])[0][0]
+    quick = scorer.quick(images[:QUICK])
     return {"images": made.images, "settling": made.settling, "quick": quick, **scorer.all(images, labels)}
 
 
