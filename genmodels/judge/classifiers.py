@@ -18,7 +18,7 @@ from ..data.imageset import ImageSet
 from ..images import to_images
 from .network import ASSETS, BATCH, judge, layer
 
-NETWORKS = ("digits", "fashion")  # starter sets that have a network of their own
+NETWORKS = ("digits", "fashion", "letters")  # starter sets that have a network of their own
 PROBE_PICTURES = 6_000  # a probe learns from at most so many
 
 

@@ -73,8 +73,10 @@ def harden(images: Tensor, extra: float, generator: torch.Generator) -> Tensor:
     return (images * (1 + extra)).clamp(-1, 1)
 
 
+# The first strength of each is the least that changes a good part of the pixels of every set at all: a blur of 0.35 px
+# leaves 83 in 100 pixels of an X-ray as they were.
 KINDS = (
-    Degradation("blur", "px", (0.35, 0.45, 0.6, 0.8, 1.1, 1.6), blur),
+    Degradation("blur", "px", (0.4, 0.5, 0.65, 0.85, 1.1, 1.6), blur),
     Degradation("noise", "of range", (0.02, 0.04, 0.07, 0.12, 0.2, 0.35), noise),
     Degradation("JPEG", "loss", (10, 30, 60, 80, 90, 95), jpeg),
     Degradation("occlusion", "of side", (0.1, 0.2, 0.3, 0.4, 0.5, 0.6), occlude),

@@ -22,6 +22,14 @@ SIZE = 32  # pixels a side of most batches; some are of 28 and 64
 PAIRS = 96  # pictures a step, each seen twice, and as many for damage
 RATE, DECAY = 3e-3, 1e-2
 SHARPNESS = 0.2  # temperature of telling single pictures apart (Chen et al. 2020, equation 1)
+TAUGHT = {  # strengths of damage between which lessons choose evenly, from none at all
+    "blur": (0, 0.35, 0.45, 0.6, 0.8, 1.1, 1.6),
+    "noise": (0, 0.02, 0.04, 0.07, 0.12, 0.2, 0.35),
+    "JPEG": (0, 10, 30, 50, 70, 85, 95),
+    "occlusion": (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6),
+    "low contrast": (0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7),
+    "high contrast": (0, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0),
+}
 APART = 0.5  # weight of what keeps features from saying the same twice (Zbontar et al. 2021, equation 1)
 # Share of the mean variance that is added to each: grain and texture, meaning. Less blows up directions in which hardly
 # anything happens, and with them the distance of two halves of a set (0.05: 3.1 and not 1.0 on digits, 2,000 each).
@@ -124,7 +132,7 @@ def damaged(images: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
         strength = torch.zeros(len(KINDS))
         for number in torch.randperm(len(KINDS), generator=random)[: int(torch.randint(4, (), generator=random))][:2]:
             part = float(torch.rand((), generator=random))
-            steps = (0.0, *KINDS[number].strengths)
+            steps = TAUGHT[KINDS[number].name]
             value = float(np.interp(part * (len(steps) - 1), np.arange(len(steps)), steps))
             group = KINDS[number].apply(group, value, random)
             strength[number] = part
