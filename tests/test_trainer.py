@@ -110,7 +110,7 @@ def test_going_back_halves_the_rate_and_goes_on(monkeypatch) -> None:
 
 
 def test_mode_collapse_is_found_and_the_default_is_left_alone() -> None:
-    """No penalty, momentum and ten times the rate: within seconds all pictures of a digit are one, whatever the seed."""
+    """No penalty, momentum, ten times the rate: within seconds all pictures of a digit are one, whatever the seed."""
     digits = starters.open("digits")
 
     def problems(**options) -> set[str]:
