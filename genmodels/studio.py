@@ -59,10 +59,9 @@ class Studio:
         shelves = (self.library, self.pictures, self.walls)
         self.evaluations = Evaluations(home() / "evaluations", *shelves, self._reader, self._owner)
         self.quizzes = Quizzes(home() / "quizzes", *shelves, self._reader)
+        self.oddities = Oddities(home() / "odd", self.library, self.pictures, self._owner)
         self._packed = tempfile.TemporaryDirectory(prefix="genmodels-")  # goes with the studio
-        self.parcels = pathlib.Path(self._packed.name) / "parcels"
-        self.parcels.mkdir()
-        self.oddities = Oddities(self.parcels.with_name("odd"), self.library, self.pictures, self._owner)
+        self.parcels = pathlib.Path(self._packed.name)
 
     def warm(self) -> None:
         """Bring torch before anybody needs it, so that the first click need not wait for it."""

@@ -59,7 +59,10 @@ class Odd:
 
         @noted(0, 6)
         def tick(token: str, key: str) -> tuple:
-            return _shown(oddities.look(token, key))
+            ranking = oddities.look(token, key)
+            if ranking is None:  # it was cancelled while this tick was on its way, or it is an hour old
+                return *[gr.skip()] * 5, gr.Timer(active=False)
+            return _shown(ranking)
 
         @told
         def cancel(token: str, key: str) -> tuple:
