@@ -149,7 +149,7 @@ def test_a_mistake_in_an_order_ends_in_a_sentence(studio: Studio, tmp_path: path
 
 def known(studio: Studio, key: str, model: str, value: float, **protocol) -> None:
     """An evaluation of one of Anna's models as if it had been measured."""
-    fingerprint = studio.evaluations._fingerprint(studio._owner(ANNA), "blobs")
+    fingerprint = studio.evaluations.fingerprints.of(studio._owner(ANNA), "blobs")
     numbers = (Number(name="frechet", value=value, low=value - 1, high=value + 1, better="lower", reference=4.0),)
     about = {"features": "f", "made": 100, "real": 16, "set": "Blobs", "fingerprint": fingerprint, **protocol}
     found = Evaluation(

@@ -56,8 +56,8 @@ NAMES: tuple[str, ...] = tuple(RECIPES)
 
 def open(name: str) -> ImageSet:
     """Decode a starter set (about a tenth of a second). Pictures are dealt: one of each class in turn."""
-    facts, folder = about(name), _folder(name)
-    sheet = images.open_pixels(folder / "atlas.webp", facts["channels"])
+    facts = about(name)
+    sheet = images.open_pixels(atlas(name), facts["channels"])
     labels = dealt(facts["counts"]) if facts["classes"] else None
     pixels = images.ungrid(sheet, facts["size"], facts["count"])
     return ImageSet(
@@ -85,6 +85,11 @@ def _about(name: str) -> dict[str, Any]:
 def sheet(name: str) -> pathlib.Path:
     """A WebP of 8 by 4 varied pictures of the set, ready for the screen."""
     return _folder(name) / "sheet.webp"
+
+
+def atlas(name: str) -> pathlib.Path:
+    """Every picture of the set on one lossless WebP."""
+    return _folder(name) / "atlas.webp"
 
 
 def licence(name: str) -> str:

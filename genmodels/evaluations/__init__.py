@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .. import device
-from ..data.imageset import ImageSet
 from ..evaluation.result import FILE, Evaluation, Protocol
 from ..events import Event, Failed, Finished, Progress, Trouble, parse
 from ..library import Library, Shelved
@@ -23,6 +22,7 @@ from ..sets import PictureSet, Sets
 from ..walls import Ask, Wall, Walls
 from . import evidence
 from .evidence import Evidence
+from .fingerprints import Fingerprints
 
 SETTINGS = ("count", "seed", "neighbours", "diversity")  # what a visitor may choose; never the file of a judge
 SEED = 0  # of the walls that hang side by side
@@ -32,7 +32,7 @@ STARTING = 20.0  # seconds that a fresh process may take until it holds its lock
 PATIENCE = 3.0  # seconds that a process gets to end when it is cancelled
 SENTENCES = {
     "waiting": "Waiting for its turn: number {place} in the queue.",
-    "starting": "Getting ready.",
+    "starting": "Getting ready to judge {name}.",
     "running": "Judging {name}.",
     "cut short": "Judging was cut short. Start it again.",
 }
@@ -77,7 +77,7 @@ class Evaluations:
             *(root, library, pictures, walls),
             *(whose, own),
         )
-        self._prints: dict[tuple[str, int], str] = {}
+        self.fingerprints = Fingerprints(root / "fingerprints.json", pictures)
         self._evidence: dict[tuple[str, ...], Evidence] = {}
         self._children: dict[str, subprocess.Popen] = {}
         self._starting = threading.Lock()
@@ -100,8 +100,9 @@ class Evaluations:
         """What is known of a model against a set: the judgement `job` if it is that, one under the same protocol as
         `like`, else the one with most pictures; None where there is none."""
         owner = self.whose(visitor)
-        model, fingerprint = self.library.find(owner, key), self._fingerprint(owner, set_key)
-        found = [each for each in self._all(owner, key, model) if each[1].protocol.fingerprint == fingerprint]
+        taken = list(self._all(owner, key, self.library.find(owner, key)))
+        fingerprint = self.fingerprints.of(owner, set_key) if taken else ""
+        found = [each for each in taken if each[1].protocol.fingerprint == fingerprint]
         for name, evaluation in found:
             if (job and name == job) or (like and not like.protocol.differs(evaluation.protocol)):
                 return evaluation
@@ -127,7 +128,7 @@ class Evaluations:
         if marks not in self._evidence:
             while len(self._evidence) >= 16:
                 self._evidence.pop(next(iter(self._evidence)), None)
-            pictures = self._with_fingerprint(owner, evaluation.protocol)
+            pictures = self.fingerprints.find(owner, evaluation.protocol)
             self._evidence[marks] = evidence.draw(self.walls.sampler, folder, model, evaluation, pictures)
         return self._evidence[marks]
 
@@ -140,7 +141,7 @@ class Evaluations:
         if trouble := misfit(model, pictures):
             raise trouble
         settings = {name: value for name, value in settings.items() if name in SETTINGS}
-        about = [VERSION, owner, model.identity, self._fingerprint(owner, set_key), sorted(settings.items())]
+        about = [VERSION, owner, model.identity, self.fingerprints.of(owner, set_key), sorted(settings.items())]
         folder = self.root / hashlib.sha256(json.dumps(about).encode()).hexdigest()[:20]
         own = set_key == self._home(owner, model) and not model.ours
         order = {
@@ -237,21 +238,6 @@ class Evaluations:
         orders = [(files.read_json(folder / "order.json"), folder) for folder in files.folders(self.root)]
         mine = [(order["created"], folder) for order, folder in orders if order and order["owner"] == owner]
         return [folder for _, folder in sorted(mine, reverse=True)]
-
-    def _fingerprint(self, owner: str, set_key: str) -> str:
-        """Of a set, remembered as long as its pictures stay the same."""
-        pixels = pathlib.Path(self.pictures.address(owner, set_key)) / "images.npy"
-        stamp = (set_key, pixels.stat().st_mtime_ns if pixels.exists() else 0)
-        if stamp not in self._prints:
-            self._prints[stamp] = self.pictures.open(owner, set_key).fingerprint()
-        return self._prints[stamp]
-
-    def _with_fingerprint(self, owner: str, asked: Protocol) -> ImageSet | None:
-        """The set that was judged against, if it is here; the one of its name is looked at first."""
-        likely = sorted(self.pictures.all(owner), key=lambda each: asked.set not in (each.title, each.key))
-        same = (each.key for each in likely if self._fingerprint(owner, each.key) == asked.fingerprint)
-        key = next(same, None)
-        return self.pictures.open(owner, key) if key else None
 
 
 def misfit(model: Shelved, pictures: PictureSet) -> Trouble | None:

@@ -77,31 +77,41 @@ class Evaluate:
             forms.form(described, changed.get("judge", {}), "judge", self.settings)
 
     def _wire(self) -> None:
-        """What is chosen is shown: the words at once, the pictures behind them when they are drawn."""
-        evaluations, visitor = self.page.studio.evaluations, self.page.visitor
+        """What is chosen is shown: the choice at once, then the words, then the pictures behind them.
+
+        Who asks takes a ticket, and an answer that has been overtaken is dropped: no pictures of one model ever stand
+        under the name of another.
+        """
+        studio, visitor = self.page.studio, self.page.visitor
+        newest: dict[str, object] = {}
 
         @told
-        def show(*asked: Any) -> tuple:
-            return self.redrawn(*asked)
+        def choose(token: str, request: gr.Request, event: gr.EventData) -> tuple:
+            newest[request.session_hash] = object()
+            return event.model, *self.settled(token, event.model)
 
         @told
-        def choose(token: str, job: str, event: gr.EventData) -> tuple:
-            return self.redrawn(token, event.model, None, NONE, job)
+        def show(token: str, key: str, pictures: str, other: str, job: str, request: gr.Request) -> tuple:
+            newest[request.session_hash] = mine = object()
+            shown = self.redrawn(token, key, pictures, other, job)
+            return shown if newest.get(request.session_hash) is mine else (gr.skip(),) * len(shown)
 
         @noted(0, 1)
-        def prove(*asked: Any) -> str:
-            reports = desk.look(evaluations, *asked).reports
-            return report_views.proof(desk.prove(evaluations, asked[0], reports) if len(reports) == 1 else ())
+        def prove(token: str, key: str, pictures: str, other: str, job: str, request: gr.Request) -> str:
+            mine = newest.get(request.session_hash)
+            reports = desk.look(studio.evaluations, token, key, pictures, other, job).reports
+            proof = report_views.proof(desk.prove(studio.evaluations, token, reports) if len(reports) == 1 else ())
+            return proof if newest.get(request.session_hash) is mine else gr.skip()
 
         @told
         def save(*asked: Any) -> Any:
-            return self.page.studio.report(*asked)
+            return studio.report(*asked)
 
         self.show, self.proven = show, {"fn": prove, "inputs": self.asked, "outputs": self.proof, **QUIET}
-        latest = {"trigger_mode": "always_last", **QUIET}
-        self.cards.pick(choose, [visitor, self.job], self.shown, **latest).then(**self.proven)
+        chosen = self.cards.pick(choose, visitor, [self.model, self.set, self.other], **QUIET)
+        chosen.then(show, self.asked, self.shown, **QUIET).then(**self.proven)
         for event in (self.set.input, self.other.input, self.ended.change):
-            event(show, self.asked, self.shown, **latest).then(**self.proven)
+            event(show, self.asked, self.shown, trigger_mode="always_last", **QUIET).then(**self.proven)
         download(self.save, save, self.asked)
 
     def _wire_judging(self, train: Train) -> None:
@@ -160,6 +170,12 @@ class Evaluate:
             return tuple(gr.skip() for _ in self.found)
         redrawn = self.redrawn(token, at_work.model, at_work.set, NONE, at_work.key)
         return at_work.key, *self._watch(token, at_work.key), *redrawn
+
+    def settled(self, token: str, key: str) -> tuple:
+        """What a model is judged beside, if nobody says otherwise: the value of the two choices, at once."""
+        evaluations = self.page.studio.evaluations
+        found = desk.Desk([], evaluations.pictures.all(evaluations.whose(token)), home=evaluations.home(token, key))
+        return gr.Dropdown(report_views.sets(found), value=found.home or None), NONE
 
     def redrawn(self, token: str, key: str, pictures: str | None, other: str | None, job: str) -> tuple:
         """The value of each of `shown` for these choices."""

@@ -103,8 +103,9 @@ def progress(judging: Judging | None, language: str = "en") -> str:
         share, remaining = (done.fraction, done.remaining) if done else (0.0, None)
         return f'<div class="status">{views.bar(share, spoken, views.left(remaining, language))}</div>'
     if judging.state == "finished":
-        took = judging.evaluation.seconds if judging.evaluation else 0.0
-        return views.note(say("Judged in {time}.", language, time=seconds(took, language)), "good") if took else ""
+        found = judging.evaluation
+        facts = {"name": found.model, "time": seconds(found.seconds, language)} if found else {}
+        return views.note(say("{name} was judged in {time}.", language, **facts), "good") if found else ""
     details = ""
     if judging.details:
         title = safe(say("Details", language))
