@@ -54,7 +54,7 @@ SENTENCES = {
     "all good": "Realistic and varied: as good as this measure can tell.",
     "all fair": "Nearly as realistic and varied as real pictures.",
     "all copied": "It copies pictures that it learned from.",
-    "all repeats": "Realistic, but it repeats itself.",
+    "all repeats": "Realistic, but less varied than real pictures.",
     "all off": "Varied, but its pictures are often off.",
     "all poor": "Neither realistic nor varied yet.",
     "all unknown": "Measured, but not for realism and variety.",
