@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import gc
 import os
 import pathlib
 from typing import TYPE_CHECKING
@@ -95,10 +97,13 @@ def forget_peak() -> None:
     """From now on `peak_memory` tells of what follows; on a processor only where the system allows it (Linux)."""
     import torch
 
+    gc.collect()
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
-    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as file:
-        file.write("5")
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)  # what was freed but not given back would hide what comes
+        with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
+            file.write("5")
 
 
 def processes() -> tuple[int, int]:
