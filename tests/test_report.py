@@ -102,6 +102,9 @@ def test_two_models_are_compared_by_their_bands_and_only_under_one_protocol() ->
     assert shown.count("clearly better") == 1
     assert "too close to call" in shown
     assert "Not measured." in shown
+    none = good().model_copy(update={"numbers": (number("copies", 0.0, 0.02, low=0.0, high=0.001, better="lower"),)})
+    few = good().model_copy(update={"numbers": (number("copies", 0.015, 0.02, better="lower"),)})
+    assert "clearly better" not in report.two_cards(reported(none), reported(few)), "neither copies"
     elsewhere = good(protocol=PROTOCOL.model_copy(update={"made": 200}))
     with pytest.raises(Trouble, match="different numbers of made pictures"):
         report.two_cards(reported(good()), reported(elsewhere))

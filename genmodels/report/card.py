@@ -36,6 +36,8 @@ def two_cards(one: Report, other: Report, say: Say = plain) -> str:
     """Two models in two columns. Raises Trouble where their numbers may not stand side by side."""
     ahead = verdict.better(one.evaluation, other.evaluation)
     found = [{each.aspect: each for each in verdicts(report.evaluation)} for report in (one, other)]
+    if all("copies" in each and each["copies"].level == "good" for each in found):
+        ahead["copies"] = 0  # nobody copies less than not at all
     rows = [
         _row([each.get(aspect) for each in found], ahead.get(verdict.NUMBERS[aspect]), say)
         for aspect in verdict.NUMBERS
