@@ -64,7 +64,7 @@ class Odd:
                 return *[gr.skip()] * 5, gr.Timer(active=False)
             return _shown(ranking)
 
-        @told
+        @noted(1, 7)
         def cancel(token: str, key: str) -> tuple:
             oddities.cancel(token, key)
             return "", views.note(say("You stopped it.")), *_shown(None)[1:]
@@ -80,7 +80,7 @@ class Odd:
         asked = [visitor, chosen.model, chosen.set, self.files]
         self.rank.click(rank, asked, [self.key, *self.watched], trigger_mode="once", **QUIET)
         self.timer.tick(tick, [visitor, self.key], self.watched, queue=False, **QUIET)
-        self.cancel.click(cancel, [visitor, self.key], [self.key, *self.watched], **QUIET)
+        self.cancel.click(cancel, [visitor, self.key], [self.key, *self.watched], queue=False, **QUIET)
         self.kind.input(mark, [visitor, self.key, self.kind], [self.apart, self.ranking], **QUIET)
 
 
