@@ -105,6 +105,12 @@ little and too much contrast, two other sets mixed in) at six growing strengths,
 distance to undamaged other pictures: both must grow at every step, on the starter sets and on sets in FOLDER that the
 judge never saw. Uniform noise must get a density near 0. `python -m pytest tests/test_judge.py` does a short form.
 
+Found with studio-1, 500 pictures against 500: no step of 864 out of order, on the six starter sets and on doodles
+(grey, 28 px), game sprites (colour, 32 px) and chest X-rays (grey, 28 px) that it never saw; the density of noise was
+0.0000 on all nine. An untrained network of the same shape, its features turned alike, had 6 of the 576 steps on the
+starter sets out of order: the test is needed, not sufficient. A picture takes 0.11 ms at 28 px, 0.14 ms at 32 px and
+0.49 ms at 64 px on one core (printed by the same command).
+
 Limits: it learnt from drawings, glyphs, clothes and digits, not from photographs; the same kinds of damage (other
 pictures) were among its lessons. A distance is only comparable with one taken with the same features, set and number of
 pictures; it is not an FID. Wrong anatomy or a missing stroke may weigh less for it than for a person.
