@@ -80,7 +80,7 @@ def test_copies_are_told_by_the_test_and_not_by_their_share_alone() -> None:
 def test_one_sentence_says_it_all() -> None:
     assert headline(good())[0] == "good"
     repeats = evaluation(number("precision", 0.94, 0.94), number("recall", 0.1, 0.94))
-    assert headline(repeats)[1] == "Realistic, but it repeats itself."
+    assert headline(repeats)[1] == "Realistic, but less varied than real pictures."
     off = evaluation(number("precision", 0.1, 0.94), number("recall", 0.94, 0.94))
     assert headline(off)[1] == "Varied, but its pictures are often off."
     assert "copies" in headline(good(copying="copied"))[1]
