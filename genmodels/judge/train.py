@@ -113,8 +113,8 @@ starter sets out of order: the test is needed, not sufficient. A picture takes 0
 
 What was chosen with these tables in view: how much features are shrunk (two numbers, learn_features.SHRINKING), the
 weakest blur (0.35 px before: 83 in 100 pixels of an X-ray stay as they were), the steps of JPEG (X-rays come out of
-quality 30 in some ways nearer to themselves than out of 50), the smallest share of strangers (3 % before), and that each
-distance is the mean of two, either half damaged against the other. The weights were not trained again for it.
+quality 30 in some ways nearer to themselves than out of 50), the smallest share of strangers (3 % before), and that
+each distance is the mean of two, either half damaged against the other. The weights were not trained again for it.
 
 Limits: it learnt from drawings, glyphs, clothes and digits, not from photographs; the same kinds of damage (other
 pictures) were among its lessons. A distance is only comparable with one taken with the same features, set and number of
