@@ -10,7 +10,7 @@ from .models.base import GenerativeModel
 from .training import Training
 
 COUNT = 500  # pictures made for a score, always the same latents; at most as many real ones
-FIRST_GUESS = 0.5  # seconds that the first score may take, before one was measured
+FIRST_GUESS = 0.3  # seconds that the first score may take, before one was measured
 FEW = 20  # real pictures; with fewer the numbers say nothing
 
 
