@@ -36,7 +36,7 @@ def card(checkpoint: Checkpoint, evaluation: Evaluation | None = None) -> str:
         "![The same seeds while it learned](timelapse.webp)" if _has(checkpoint, "timelapse.webp") else "",
         "## What it learned from\n\n" + _trained(checkpoint),
         "## How good it is\n\n" + (_measured(evaluation) if evaluation else "It was not evaluated yet."),
-        "## Limits\n\n" + _limits(checkpoint),
+        "## Limits\n\n" + _limits(checkpoint, evaluation),
         "## Use it\n\n" + _use(checkpoint),
         "## Make it again\n\n" + _again(checkpoint),
     ]
@@ -119,9 +119,11 @@ def _row(number: Number) -> str:
     return f"| {number.name}: {NAMES.get(number.name, '')} | {_figure(number.value)} | {band} | {reference} |"
 
 
-def _limits(checkpoint: Checkpoint) -> str:
+def _limits(checkpoint: Checkpoint, evaluation: Evaluation | None) -> str:
     told = ["It knows nothing but the pictures it learned from, and draws at one size only."]
-    told.append("A made picture may resemble one of them; the copy score above says how often that happened.")
+    tested = evaluation is not None and evaluation.number("copies") is not None
+    known = "the copy score above says how often that happened" if tested else "whether it copies was not tested"
+    told.append(f"A made picture may resemble one of them; {known}.")
     if checkpoint.family == "vae":
         told.append("Its pictures are a little softer than real ones, as is usual for a variational autoencoder.")
     if checkpoint.trained.get("pictures", 0) < 1_000:

@@ -50,7 +50,8 @@ class Doctor:
     def judged(self, found: dict[str, float], best: float, images: int, fraction: float) -> Iterator[Problem]:
         """After each score: pictures that look right and yet cover little of what there is; a model past its best.
 
-        `found` as `metrics.quick` gives it; `best` is the smallest distance before this one, negative for none.
+        `found` as `metrics.quick` gives it; `best` is the smallest distance before this one, negative for none;
+        `fraction` as for `scored`.
         """
         narrow = found["recall"] < NARROW and found["precision"] > RIGHT and fraction > 0.2
         self.narrow = self.narrow + 1 if narrow else 0

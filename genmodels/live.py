@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
+
 from .data.imageset import ImageSet
 from .images import to_images
 from .models.base import GenerativeModel
@@ -17,12 +19,16 @@ FEW = 20  # real pictures; with fewer the numbers say nothing
 class Live:
     """Scores the averaged model under one protocol through a whole run, so that its numbers may be compared.
 
-    `share` of the training's time is what all scores together may take; 0 turns them off.
+    A set that holds nothing out is compared with what it teaches, as there is nothing else; of one that holds out
+    fewer than FEW nothing can be said. `share` of the training's time is what all scores together may take; 0 turns
+    them off.
     """
 
     def __init__(self, pictures: ImageSet, share: float) -> None:
-        pixels, _ = pictures.held() if pictures.held_out.any() else pictures.training()
-        self.pixels, self.share = pixels[:COUNT], share
+        rows = np.flatnonzero(pictures.held_out if pictures.held_out.any() else ~pictures.held_out)
+        rows = np.random.default_rng(0).permutation(rows)[:COUNT]  # of every class: own pictures lie class by class
+        self.pixels, self.share = pictures.images[rows], share
+        self.labels = None if pictures.labels is None else np.resize(pictures.labels[rows], COUNT)  # of made pictures
         self.real = None  # features [n, width] of the real pictures, once somebody needs them
         self.cost = FIRST_GUESS
 
@@ -47,7 +53,7 @@ class Live:
         start = clock()
         if self.real is None:
             self.real = judge().features(to_images(self.pixels))
-        made = judge().features(model.sample(0, range(COUNT)))
+        made = judge().features(model.sample(0, range(COUNT), self.labels if model.picture.classes else None))
         found = quick(made, self.real)
         self.cost = clock() - start
         training.scoring += self.cost

@@ -77,10 +77,11 @@ class _Watch:
         training = self.training
         training.seconds = self._now() - self.origin
         self._agree()
-        if training.seconds - self.read >= READ_EVERY:
+        due = self._counted() >= self.preview_due
+        if due or training.seconds - self.read >= READ_EVERY:  # what has run away is never drawn or scored
             self.read = training.seconds
             yield from self._reading()
-        if self._counted() >= self.preview_due:
+        if due:
             yield from self._preview(quick=True)
         if training.seconds - self.saved_at >= training.plan.save_every and training.fraction < 1:
             yield from self._point()
@@ -171,10 +172,13 @@ class _Watch:
         for name in ("frechet", "precision", "recall"):
             yield Scored(name=name, value=found[name], images=training.images)
         training.scored = (training.step, found["frechet"])
-        yield from self.doctor.judged(found, training.best, training.images, training.fraction)
+        fraction = training.fraction if training.plan.budget else 1.0
+        yield from self.doctor.judged(found, training.best, training.images, fraction)
         if training.best < 0 or found["frechet"] < training.best:
-            training.best = found["frechet"]
+            training.best, known = found["frechet"], (self.saved_at, self.good)
             yield from self._point()
+            if training.world > 1:  # the other processes go back to the last point that all of them have
+                self.saved_at, self.good = known
 
     def _counted(self) -> float:
         return self.training.images if self._by_pictures() else self.training.seconds

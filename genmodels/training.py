@@ -13,6 +13,7 @@ from . import device as machine
 from .compiling import compile_proven, undo
 from .data.augment import Augmentation, critic_view, feed
 from .data.imageset import ImageSet
+from .events import Trouble
 from .models.base import GenerativeModel, Moment
 from .models.layers import LAYOUT
 from .settings import setting
@@ -208,7 +209,10 @@ class Training:
     def restore(self, tensors: dict[str, Tensor], facts: dict[str, Any] | None = None) -> None:
         """Take up `tensors` (and, unless only the weights go back, the counters in `facts`)."""
         for prefix, whole in (("model.", self.model), ("ema.", self.ema)):
-            whole.load_state_dict({n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)})
+            kept = {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
+            if kept.keys() != whole.state_dict().keys():
+                raise Trouble("This run was saved by another version, whose networks were others. Start a new run.")
+            whole.load_state_dict(kept)
         for player, optimiser in self.optimisers.items():
             state: dict[int, dict[str, Tensor]] = {}
             for name, value in tensors.items():

@@ -74,7 +74,7 @@ def test_copies_are_told_by_the_test_and_not_by_their_share_alone() -> None:
     assert said(evaluation(few), "copies")[1].startswith("No:")
     assert said(evaluation(few, copying="copied"), "copies")[1].startswith("Yes: 2 in 100")
     many = number("copies", 0.4, 0.01, better="lower")
-    assert said(evaluation(many, copying="clear"), "copies")[0] == "poor"
+    assert said(evaluation(many, copying="clear"), "copies")[0] == "fair", "the test found it likely by chance"
 
 
 def test_one_sentence_says_it_all() -> None:

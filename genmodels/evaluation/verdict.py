@@ -12,7 +12,6 @@ Level = Literal["good", "fair", "poor"]
 GOOD, FAIR = 0.95, 0.75  # shares of what real pictures get
 CLOSE, NEAR = 1.5, 4.0  # times the distance that real pictures have
 CLEAR, SOFT = 0.90, 0.70  # structural similarity of a rebuilt picture
-SUSPECT = 0.05  # share of copies beyond which nobody needs a test
 NUMBERS = {  # the aspects of a report card in their order, and the number behind each
     "realism": "precision",
     "variety": "recall",
@@ -144,10 +143,13 @@ def _distance(aspect: str, number: Number) -> Verdict:
 
 
 def _copies(aspect: str, number: Number, copying: str) -> Verdict:
-    """The share of made pictures that are too near to a training picture (some real ones always are), and the test."""
+    """The share of made pictures that are too near to a training picture (some real ones always are), and the test.
+
+    Only the test says "copied": with few held-out pictures, where they lie is chance, and a share alone would accuse
+    one in five honest models of a hundred pictures.
+    """
     real = number.reference or 0.0
-    many = number.low > real and number.value - real > SUSPECT
-    level: Level = "poor" if copying == "copied" or many else "good" if number.low <= real else "fair"
+    level: Level = "poor" if copying == "copied" else "good" if number.low <= real else "fair"
     aside = SENTENCES["copies real"] if level != "good" and number.reference is not None else ""
     places = {"place": 1 - number.value, "low": 1 - number.high, "high": 1 - number.low, "mark": 1 - real}
     return _placed(aspect, level, SENTENCES[f"copies {level}"], aside, _hundred(number), number, places)
@@ -175,7 +177,7 @@ def _placed(
 def same_way(protocol: Protocol) -> dict[str, int | float]:
     """The settings that judge another model under the same protocol."""
     return {
-        "count": protocol.made,
+        "count": max(16, protocol.made),  # the least that may be asked for; a smaller set gives what it has
         "seed": protocol.seed,
         "neighbours": protocol.neighbours,
         "diversity": protocol.diversity,

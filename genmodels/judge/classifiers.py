@@ -87,11 +87,11 @@ class Probe(Classifier):
     def __init__(self, pictures: ImageSet) -> None:
         self.judge = judge()
         self.name = f"{self.judge.name} probe"
-        pixels, labels = pictures.training()
-        rows = np.random.default_rng(0).permutation(len(labels))[:PROBE_PICTURES]
+        training = np.flatnonzero(~pictures.held_out)
+        rows = training[np.sort(np.random.default_rng(0).permutation(len(training))[:PROBE_PICTURES])]
         self.model = SVC(C=3.0)
         with threadpool_limits(1):
-            self.model.fit(self.judge.features(to_images(pixels[np.sort(rows)])), labels[np.sort(rows)])
+            self.model.fit(self.judge.features(to_images(pictures.images[rows])), pictures.labels[rows])
         held, right = pictures.held()
         self.accuracy = float((self.predict(to_images(held)) == right).mean()) if len(held) else None
 
@@ -106,10 +106,12 @@ _lock = threading.Lock()
 
 def classifier(pictures: ImageSet) -> Classifier | None:
     """The classifier for a set, fitted at most once a process; None without labels of two classes."""
-    if pictures.labels is None or len(np.unique(pictures.training()[1])) < 2:
+    if pictures.labels is None or len(np.unique(pictures.labels[~pictures.held_out])) < 2:
         return None
-    if pictures.name in NETWORKS and list(pictures.classes) == starters.about(pictures.name)["classes"]:
-        return _network(pictures.name)
+    if pictures.name in NETWORKS:  # and not what somebody else calls so
+        about = starters.about(pictures.name)
+        if list(pictures.classes) == about["classes"] and pictures.origin in ("", about["origin"]):
+            return _network(pictures.name)
     key = pictures.fingerprint()
     with _lock:
         if key not in _probes:

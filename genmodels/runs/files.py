@@ -46,7 +46,7 @@ def read_json(file: pathlib.Path, default: Any = None) -> Any:
 def read_word(file: pathlib.Path) -> str:
     """The word in a file; "" where there is none."""
     try:
-        return file.read_text(encoding="utf-8").strip()
+        return file.read_text(encoding="utf-8", errors="replace").strip()  # Windows logs in an encoding of its own
     except OSError:
         return ""
 

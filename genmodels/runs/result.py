@@ -119,9 +119,12 @@ def settle(model: GenerativeModel, pictures: ImageSet) -> None:
     """All that averaged weights need before they draw for good; a save point has only the quick version."""
     import torch
 
-    pixels, labels = pictures.training()
-    rows = np.random.default_rng(0).permutation(len(pixels))[:20_000]  # own pictures lie class by class
+    from ..training import SETTLED_VALUES
+
+    learned = np.flatnonzero(~pictures.held_out)
+    most = min(20_000, SETTLED_VALUES // pictures.images[0].size)
+    rows = np.random.default_rng(0).permutation(learned)[:most]  # own pictures lie class by class
     where = next(model.parameters()).device
-    given = None if labels is None else torch.from_numpy(labels[rows]).to(where)
-    model.settle(to_images(pixels[rows]).to(where), given, quick=False)
+    given = None if pictures.labels is None else torch.from_numpy(pictures.labels[rows]).to(where)
+    model.settle(to_images(pictures.images[rows]).to(where), given, quick=False)
     model.eval()
