@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import pathlib
@@ -55,6 +56,10 @@ class ImageSet:
 
     def fingerprint(self) -> str:
         """A short hash of pixels, labels and what is held out: two sets with the same one teach the same."""
+        return self._hashed
+
+    @functools.cached_property
+    def _hashed(self) -> str:
         digest = hashlib.sha256(np.ascontiguousarray(self.images))
         digest.update(b"" if self.labels is None else np.ascontiguousarray(self.labels, np.int64))
         digest.update(np.ascontiguousarray(self.held_out))

@@ -113,7 +113,7 @@ class Evaluation(Facts):
     protocol: Protocol
     numbers: tuple[Number, ...] = ()
     classes: tuple[ClassScore, ...] = ()
-    copying: Literal["", "clear", "copied"] = ""  # "" where it could not be tested: nothing is held out
+    copying: Literal["", "clear", "copied"] = ""  # "" where it could not be tested
     nearest: tuple[Nearest, ...] = ()  # the most suspicious first, then some at random
     rebuilt: tuple[int, ...] = ()  # rows of the set: the held-out pictures that were rebuilt, for families that can
     seconds: float = 0.0
@@ -123,6 +123,11 @@ class Evaluation(Facts):
     def number(self, name: str) -> Number | None:
         """The number of this name, if it was taken."""
         return next((number for number in self.numbers if number.name == name), None)
+
+    def elsewhere(self) -> Evaluation:
+        """The same where the model learned from other pictures than these: nothing can then be said of copying."""
+        numbers = tuple(number for number in self.numbers if not number.name.startswith("copies"))
+        return self.model_copy(update={"numbers": numbers, "copying": "", "nearest": ()})
 
     def save(self, folder: pathlib.Path) -> None:
         """Write evaluation.json into a folder."""

@@ -143,7 +143,7 @@ class Evaluations:
         settings = {name: value for name, value in settings.items() if name in SETTINGS}
         about = [VERSION, owner, model.identity, self.fingerprints.of(owner, set_key), sorted(settings.items())]
         folder = self.root / hashlib.sha256(json.dumps(about).encode()).hexdigest()[:20]
-        own = set_key == self._home(owner, model) and not model.ours
+        home = set_key == self._home(owner, model)
         order = {
             "owner": owner,
             "key": key,
@@ -153,7 +153,8 @@ class Evaluations:
             "set_key": set_key,
             "set": self.pictures.address(owner, set_key),
             "settings": settings,
-            "into_model": own,  # the model's own evaluation is the one on what it learned from
+            "home": home,  # whether it learned from these
+            "into_model": home and not model.ours,  # the model's own evaluation is the one on what it learned from
             "created": time.time(),
         }
         with self._starting:
@@ -226,9 +227,11 @@ class Evaluations:
         files.discard(folder)
 
     def _home(self, owner: str, model: Shelved) -> str:
-        told = model.trained.get("set")
-        fitting = (each for each in self.pictures.all(owner) if told in (each.key, each.title))
-        return next((each.key for each in fitting if misfit(model, each) is None), "")
+        """The set of the name that the model tells, unless its pictures are others by now."""
+        told, mark = model.trained.get("set"), model.trained.get("fingerprint")
+        named = (each for each in self.pictures.all(owner) if told in (each.key, each.title))
+        fitting = (each.key for each in named if misfit(model, each) is None)
+        return next((key for key in fitting if not mark or self.fingerprints.of(owner, key) == mark), "")
 
     def _find(self, owner: str, key: str) -> Judging | None:
         return next((self._look(folder) for folder in self._folders(owner) if folder.name == key), None)

@@ -46,6 +46,7 @@ def _told(folder: pathlib.Path) -> Iterator[Event]:
     try:
         order = json.loads((folder / "order.json").read_text(encoding="utf-8"))
         evaluation, end = yield from _measured(order, Evaluating(**order["settings"]))
+        evaluation = evaluation if order["home"] else evaluation.elsewhere()
         evaluation.save(folder)
         if order["into_model"]:
             _keep(folder, pathlib.Path(order["model"]))

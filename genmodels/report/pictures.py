@@ -27,8 +27,10 @@ def pairs(report: Report, say: Say = plain) -> str:
     told = say("Left: made. Right: the picture it learned from that is most like it.") + " "
     if copied:
         told += say("The most suspicious come first.")
-    else:
+    elif report.evaluation.copying:
         told += say("The nearest come first; new real pictures come as near.")
+    else:
+        told += say("The nearest come first; none were held out to compare with.")
     return f'<p class="told">{safe(told)}</p><div class="pairs">{tiles}</div>'
 
 
@@ -46,7 +48,7 @@ def _pair(each: Nearest, pair: np.ndarray, suspicious: bool, say: Say) -> str:
 
 
 def rebuilt(report: Report, say: Say = plain) -> str:
-    """Held-out pictures, and below each what came back."""
+    """Held-out pictures where there are any, and below each what came back."""
     if report.evidence is None or not len(report.evidence.rebuilt):
         return ""
     rows, both = [], report.evidence.rebuilt
@@ -55,6 +57,8 @@ def rebuilt(report: Report, say: Say = plain) -> str:
         sheet = grid(np.concatenate([part[:, 0], part[:, 1]]), len(part))
         rows.append(f'<img src="{webp_uri(sheet)}" style="--columns:{len(part)}" alt="">')
     told = say("Above: pictures it never saw. Below each: what came back after squeezing it into a few numbers.")
+    if report.evaluation.protocol.against == "training":
+        told = say("Above: pictures it learned from. Below each: what came back after squeezing it into a few numbers.")
     return f'<p class="told">{safe(told)}</p><div class="rebuilt">{"".join(rows)}</div>'
 
 
