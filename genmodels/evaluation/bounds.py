@@ -55,9 +55,10 @@ def measure(found: Measuring) -> Sharing:
         band = bands.Band(value - spread, value + spread, "standard errors")
         by = f"{likelihood.kind}, {SAMPLES} samples"
         found.add(f"importance{suffix}", value, band, len(tighter), by=by)
-        if not binary:
+        if binary or likelihood.kind == "gaussian":  # a shade of grey is no outcome of a coin
             bits, low, high = (likelihood.bits(nats, values) for nats in (value, band.high, band.low))
-            found.add("bits", bits, bands.Band(low, high, band.how), len(tighter), by=by)
+            cut = f"{by}, binarised" if binary else by
+            found.add("bits", bits, bands.Band(low, high, band.how), len(tighter), by=cut)
 
 
 def _bounds(

@@ -40,7 +40,7 @@ NAMES = {  # every number there is -> what it counts, for the engineer
     "ssim": "structural similarity of rebuilt pictures, 1 is the same",
     "elbo": "evidence lower bound, nats a picture",
     "importance": "importance-weighted bound, nats a picture",
-    "bits": "bits a pixel value, from the importance-weighted bound",
+    "bits": "bits a pixel value, from the importance-weighted bound; of grey pictures binarised",
     "elbo_binary": "evidence lower bound of pictures binarised at 0.5, nats a picture",
     "importance_binary": "importance-weighted bound of pictures binarised at 0.5, nats a picture",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pathlib
 import secrets
@@ -21,7 +22,7 @@ from ..library import Library
 from ..runs import files, queue
 from ..sets import Sets
 
-KEPT = 3600.0  # seconds that a ranking and its pictures are kept, at most
+KEPT = 3600.0  # seconds after which a ranking and its pictures go, when the studio opens or anybody looks at one
 STARTING, PATIENCE = 20.0, 3.0  # seconds that a fresh process may take until it holds its lock, and to end
 KINDS = 20  # that are offered to choose from, at most
 ARRAYS = ("pixels", "answers", "heat", "scores", "beyond")
@@ -75,6 +76,7 @@ class Oddities:
     def __init__(self, root: pathlib.Path, library: Library, sets: Sets, own: Callable[[str | None], str]) -> None:
         self.root, self.library, self.sets, self.own = root, library, sets, own
         self._children: dict[str, subprocess.Popen] = {}
+        self._sweep()
 
     def start(self, visitor: str | None, model: str, pictures: str | None, sources: Sequence[str]) -> str:
         """Look at files and ZIPs with a model, beside a set that is ordinary (their keys); returns a key, at once."""
@@ -106,6 +108,7 @@ class Oddities:
 
     def look(self, visitor: str | None, key: str) -> Ranking | None:
         """How it stands; None where there is no such ranking (any more)."""
+        self._sweep()
         folder = next((f for f in self._folders(self.own(visitor)) if f.name == key), None)
         return self._look(folder) if folder else None
 
@@ -155,11 +158,12 @@ class Oddities:
         found = ((files.read_json(folder / "order.json"), folder) for folder in files.folders(self.root))
         return [folder for order, folder in found if order and order["owner"] == owner]
 
-    def _sweep(self, owner: str) -> None:
-        """What this owner looked at before goes, and what anybody left an hour ago."""
+    def _sweep(self, owner: str | None = None) -> None:
+        """What anybody left an hour ago goes, and all that this owner looked at before."""
         for folder in files.folders(self.root):
             order = files.read_json(folder / "order.json", {})
-            if order.get("owner") == owner or order.get("created", 0) < time.time() - KEPT:
+            mine = owner is not None and order.get("owner") == owner
+            if mine or order.get("created", 0) < time.time() - KEPT:
                 self._forget(folder)
 
     def _forget(self, folder: pathlib.Path) -> None:
@@ -167,7 +171,8 @@ class Oddities:
         if child := self._children.pop(folder.name, None):
             child.kill()
             child.wait(timeout=PATIENCE)
-        files.discard(folder)
+        with contextlib.suppress(FileNotFoundError):  # somebody else forgot it at the same moment
+            files.discard(folder)
 
 
 def told_apart(ranking: Ranking, kind: str) -> tuple[float, float, float] | None:
