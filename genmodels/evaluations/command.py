@@ -47,6 +47,9 @@ def act(chosen: argparse.Namespace, taken_in: Callable[[str, list[str]], str]) -
     found = Checkpoint.open(chosen.checkpoint if chosen.checkpoint.exists() else home() / "models" / chosen.checkpoint)
     pictures = _pictures(found, chosen.set, chosen.intake, taken_in)
     evaluation = _shown(evaluate(found.load(), pictures, settings, name=found.name, identity=found.identity))
+    mark = found.trained.get("fingerprint", evaluation.protocol.fingerprint)
+    if pictures.name != found.trained.get("set", pictures.name) or mark != evaluation.protocol.fingerprint:
+        evaluation = evaluation.elsewhere()
     print("\n".join(table(evaluation)))
     if chosen.out is not None:
         chosen.out.parent.mkdir(parents=True, exist_ok=True)
