@@ -142,7 +142,8 @@ def _use(checkpoint: Checkpoint) -> str:
 def _again(checkpoint: Checkpoint) -> str:
     told = checkpoint.trained
     family = FAMILIES[checkpoint.family]
-    usual = family.suited(FAMILIES.sizes(checkpoint.family)[checkpoint.size or "small"], checkpoint.picture, 10**9)
+    sizes = FAMILIES.sizes(checkpoint.family)
+    usual = family.suited(sizes.get(checkpoint.size, sizes["small"]), checkpoint.picture, 10**9)
     changed = {
         name: value
         for name, value in checkpoint.options.items()

@@ -81,6 +81,11 @@ class Library:
         folder, name = self._own(owner, key), clean_name(name)
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         _replace(folder / "config.json", json.dumps(config | {"name": name}, ensure_ascii=False, indent=1))
+        if (folder / "README.md").exists():
+            from . import card
+
+            with contextlib.suppress(Trouble, OSError, TypeError, ValueError):  # the name is kept all the same
+                card.write(folder)
 
     def delete(self, owner: str, key: str) -> None:
         """Remove a model for good. It leaves the shelf in one step, then its files go."""

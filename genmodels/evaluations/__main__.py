@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -90,9 +91,9 @@ def _keep(folder: pathlib.Path, model: pathlib.Path) -> None:
     if not (model / "config.json").exists():
         return
     files.write_whole(model / FILE, (folder / FILE).read_bytes())
-    if (model / "README.md").exists():
-        from .. import card
+    from .. import card
 
+    with contextlib.suppress(Trouble, TypeError, ValueError):  # a model from elsewhere may tell its facts otherwise
         card.write(model)
 
 
