@@ -55,7 +55,10 @@ class ImageSet:
         return self.images[keep], None if self.labels is None else self.labels[keep]
 
     def fingerprint(self) -> str:
-        """A short hash of pixels, labels and what is held out: two sets with the same one teach the same."""
+        """A short hash of pixels, labels and what is held out: two sets with the same one teach the same.
+
+        It is taken once: the pictures of a set do not change.
+        """
         return self._hashed
 
     @functools.cached_property
