@@ -20,6 +20,7 @@ from .settings import setting
 
 COUNTERS = ("step", "images", "seconds", "slowed", "previews", "best", "scoring")
 SETTLED_VALUES = 64_000_000  # pixel values at a time that a family may settle on: 256 MB
+SETTLED_PICTURES = 60_000  # at most: a mixture gains from every one
 
 
 class Plan(Augmentation):
@@ -185,7 +186,7 @@ class Training:
                 kept.load_state_dict(live.state_dict())
             for mine, theirs in zip(kept.buffers(), live.buffers(), strict=True):
                 mine.copy_(theirs)
-        most = min(2_000 if quick else 60_000, SETTLED_VALUES // self.pixels[0].numel())
+        most = min(2_000 if quick else SETTLED_PICTURES, SETTLED_VALUES // self.pixels[0].numel())
         rows = self.some[:most]  # of every class: own pictures lie in the order of their folders
         images = self.pixels[rows].float().div_(127.5).sub_(1.0)
         averaged.settle(images, None if self.labels is None else self.labels[rows], quick)

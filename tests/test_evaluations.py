@@ -192,3 +192,18 @@ def test_two_stand_side_by_side_only_under_one_protocol(studio: Studio) -> None:
     assert (proven.pairs[0, 1] == pictures.images[2][:, ::-1]).all(), "the nearest picture, as it was compared"
     assert (proven.rebuilt[:, 0] == pictures.images[5:7]).all()
     assert not (judging.root / "one" / FILE).read_text().startswith("[")
+
+
+def test_a_smaller_judgement_does_not_replace_what_a_model_carries(tmp_path) -> None:
+    from genmodels.evaluation.result import Evaluation, Protocol
+    from genmodels.evaluations.__main__ import _weaker
+
+    def judged(**protocol: float) -> Evaluation:
+        about = {"features": "studio-1", "made": 1000, "real": 500} | protocol
+        return Evaluation(model="mine", identity="a", protocol=Protocol(**about))
+
+    assert not _weaker(judged(), tmp_path)
+    judged().save(tmp_path)
+    assert _weaker(judged(made=16), tmp_path)
+    assert _weaker(judged(diversity=0.3), tmp_path)
+    assert not _weaker(judged(made=2000), tmp_path)

@@ -14,7 +14,7 @@ from genmodels.doctor import Doctor
 from genmodels.events import Saved, Scored
 from genmodels.images import to_pixels
 from genmodels.live import FIRST_GUESS, Live
-from genmodels.runs import Run, points
+from genmodels.runs import Run, points, result
 from genmodels.trainer import train
 from genmodels.training import Plan, Training
 
@@ -84,11 +84,15 @@ def test_a_run_keeps_its_best_point_and_makes_a_model_of_it(tmp_path, monkeypatc
     options = {"batch": 2}
     order = {"set": "digits", "family": "gan", "size": "tiny", "plan": plan, "options": options}
     run = Run.create(tmp_path / "runs", order)
+    polished: list[str] = []
+    whole = result.polish
+    monkeypatch.setattr(result, "polish", lambda point, *rest: polished.append(point.name) or whole(point, *rest))
     assert run.start_here(lambda event: None) == "finished"
     look = run.look()
     assert look.best is not None
     assert look.best.distance == 2.0
     assert look.best != look.points[-1]
+    assert polished == [look.best.name]
     assert (run.keep(look.best.name) / "model.safetensors").exists()
 
 

@@ -28,6 +28,7 @@ SETTINGS = ("count", "seed", "neighbours", "diversity")  # what a visitor may ch
 SEED = 0  # of the walls that hang side by side
 VERSION = Protocol.model_fields["version"].default
 MOST_KEPT = 60  # judgements of one owner; older ones go
+MOST_WAITING = 3  # of one owner at a time, so that others get their turn
 STARTING = 20.0  # seconds that a fresh process may take until it holds its lock
 PATIENCE = 3.0  # seconds that a process gets to end when it is cancelled
 SENTENCES = {
@@ -160,6 +161,8 @@ class Evaluations:
         with self._starting:
             now = self._find(owner, folder.name)
             if now is None or now.state == "failed":
+                if sum(self._look(each).alive for each in self._folders(owner)) >= MOST_WAITING:
+                    raise Trouble("{n} of your models are being judged already. Wait for one of them.", n=MOST_WAITING)
                 with files.whole_folder(folder) as fresh:
                     files.write_json(fresh / "order.json", order)
                 self._launch(folder)

@@ -88,13 +88,22 @@ def _measured(order: dict[str, Any], settings: Settings) -> Generator[Event, Non
 
 def _keep(folder: pathlib.Path, model: pathlib.Path) -> None:
     """The model carries its own evaluation, and its card tells of it; unless it was deleted meanwhile."""
-    if not (model / "config.json").exists():
+    if not (model / "config.json").exists() or _weaker(Evaluation.open(folder), model):
         return
     files.write_whole(model / FILE, (folder / FILE).read_bytes())
     from .. import card
 
     with contextlib.suppress(Trouble, TypeError, ValueError):  # a model from elsewhere may tell its facts otherwise
         card.write(model)
+
+
+def _weaker(fresh: Evaluation, model: pathlib.Path) -> bool:
+    """Whether a model's own evaluation of the same weights says more than a fresh one: it saw more pictures."""
+    try:
+        old = Evaluation.open(model)
+    except Trouble:
+        return fresh.protocol.diversity != 1
+    return old.identity == fresh.identity and (old.protocol.made > fresh.protocol.made or fresh.protocol.diversity != 1)
 
 
 def _leave_when_cancelled(folder: pathlib.Path) -> None:

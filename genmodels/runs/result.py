@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from .. import __version__, device, events
-from ..checkpoint import LONGEST_NAME, PUBLIC
+from ..checkpoint import LONGEST_NAME, PUBLIC, Checkpoint, save
 from ..data.imageset import ImageSet
 from ..images import to_images
 from . import files
@@ -120,12 +120,20 @@ def settle(model: GenerativeModel, pictures: ImageSet) -> None:
     """All that averaged weights need before they draw for good; a save point has only the quick version."""
     import torch
 
-    from ..training import SETTLED_VALUES
+    from ..training import SETTLED_PICTURES, SETTLED_VALUES
 
     learned = np.flatnonzero(~pictures.held_out)
-    most = min(20_000, SETTLED_VALUES // pictures.images[0].size)
+    most = min(SETTLED_PICTURES, SETTLED_VALUES // pictures.images[0].size)
     rows = np.random.default_rng(0).permutation(learned)[:most]  # own pictures lie class by class
     where = next(model.parameters()).device
     given = None if pictures.labels is None else torch.from_numpy(pictures.labels[rows]).to(where)
     model.settle(to_images(pictures.images[rows]).to(where), given, quick=False)
     model.eval()
+
+
+def polish(point: pathlib.Path, pictures: ImageSet) -> None:
+    """Settle a save point in full, so that the model made of it draws as well as it can."""
+    saved = Checkpoint.open(point)
+    model = saved.load()
+    settle(model, pictures)
+    save(point, model, name=saved.name, size=saved.size, trained=saved.trained)

@@ -228,6 +228,9 @@ class Worker:
         kept = result.shelve(
             self.run, self.name, self.owner, lambda folder: self._save_model(folder, model, pictures, seen, seconds)
         )
+        saved = points.all_points(self.run)
+        if (best := points.best(saved)) and best != saved[-1]:
+            result.polish(best.folder, pictures)  # somebody may prefer it
         said = {"template": "Finished after {images} pictures.", "facts": {"images": self._seen}}
         self._say(Finished(**said, result=kept.name, images=self._seen, seconds=seconds))
         return self._end("finished", **said, result=kept.name)
