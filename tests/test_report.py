@@ -81,6 +81,8 @@ def test_one_sentence_says_it_all() -> None:
     assert headline(good())[0] == "good"
     repeats = evaluation(number("precision", 0.94, 0.94), number("recall", 0.1, 0.94))
     assert headline(repeats)[1] == "Realistic, but less varied than real pictures."
+    mostly = evaluation(number("precision", 0.8, 0.94, high=0.83), number("recall", 0.1, 0.94))
+    assert headline(mostly)[1] == "Mostly realistic, but less varied than real pictures."
     off = evaluation(number("precision", 0.1, 0.94), number("recall", 0.94, 0.94))
     assert headline(off)[1] == "Varied, but its pictures are often off."
     assert "copies" in headline(good(copying="copied"))[1]

@@ -54,6 +54,7 @@ SENTENCES = {
     "all fair": "Nearly as realistic and varied as real pictures.",
     "all copied": "It copies pictures that it learned from.",
     "all repeats": "Realistic, but less varied than real pictures.",
+    "all repeats fair": "Mostly realistic, but less varied than real pictures.",
     "all off": "Varied, but its pictures are often off.",
     "all poor": "Neither realistic nor varied yet.",
     "all unknown": "Measured, but not for realism and variety.",
@@ -91,7 +92,8 @@ def headline(evaluation: Evaluation) -> tuple[Level, str]:
     if realism is None or variety is None:
         return "fair", SENTENCES["all unknown"]
     if realism == "poor" or variety == "poor":
-        both = "all poor" if realism == variety else "all off" if realism == "poor" else "all repeats"
+        repeats = "all repeats" if realism == "good" else "all repeats fair"
+        both = "all poor" if realism == variety else "all off" if realism == "poor" else repeats
         return "poor", SENTENCES[both]
     best = realism == variety == "good" and level.get("distance", "good") == "good"
     return ("good", SENTENCES["all good"]) if best else ("fair", SENTENCES["all fair"])
