@@ -68,6 +68,7 @@ class _Watch:
         self.read, self.saved_at, self.saved_step = -math.inf, training.seconds, training.step
         self.preview_due = self._due() if training.previews else -math.inf
         self.good, self.tries = training.tensors(), 0
+        self.told = -1  # the step of the newest Progress
 
     def _now(self) -> float:
         return time.process_time() if self.training.plan.unit == "cpu-seconds" else time.monotonic()
@@ -88,7 +89,8 @@ class _Watch:
 
     def last(self) -> Iterator[Event]:
         """The end of the budget: a full settling, the last picture and the last point."""
-        yield from self._reading()
+        if self.told != self.training.step:
+            yield from self._reading()
         yield from self._preview(quick=False)
         if self.training.world > 1:  # only the first process has settled: the others take its averaged model
             for tensor in self.training.ema.state_dict().values():
@@ -117,7 +119,7 @@ class _Watch:
         if not all(math.isfinite(value) for value in parts.values()):
             yield from self._go_back()
             return
-        done, left = training.fraction, None
+        done, left, self.told = training.fraction, None, training.step
         if training.plan.budget and done > 0:
             clock = training.plan.unit == "seconds"
             left = training.plan.budget - training.seconds if clock else training.seconds * (1 - done) / done
