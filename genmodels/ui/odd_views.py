@@ -70,7 +70,8 @@ def ranked(ranking: Ranking | None, odd: str = "", language: str = "en") -> str:
     legend = say("Of each: as given, where it differs, and the nearest that the model makes.", language)
     if ranking.rebuilds:
         legend = say("Of each: as given, where it differs, and how the model rebuilds it.", language)
-    rows = "".join(_row(place, item, odd, language) for place, item in enumerate(ranking.items[:SHOWN], start=1))
+    shown, kinds = enumerate(ranking.items[:SHOWN], start=1), bool(ranking.kinds)
+    rows = "".join(_row(place, item, odd, kinds, language) for place, item in shown)
     rest = len(ranking.items) - SHOWN
     more = hint(say("And {n} more, less odd than these.", language, n=rest)) if rest > 0 else ""
     ordinary = say(
@@ -89,11 +90,12 @@ def ranked(ranking: Ranking | None, odd: str = "", language: str = "en") -> str:
     )
 
 
-def _row(place: int, item: Item, odd: str, language: str) -> str:
+def _row(place: int, item: Item, odd: str, kinds: bool, language: str) -> str:
     less = min(99, int(100 * item.beyond))
     told = say("odder than {n} of 100 ordinary ones", language, n=less)
     mark = f'<b class="tag tag-live">{safe(say("odd", language))}</b>' if item.score > 1 else ""
-    kind = f'<span class="tag{" odd-kind" if item.kind == odd else ""}">{safe(item.kind)}</span>' if item.kind else ""
+    kind = f'<span class="tag{" odd-kind" if item.kind == odd else ""}">{safe(item.kind)}</span>'
+    kind = kind if item.kind and kinds else ""  # one kind, or very many, tell nothing
     pictures = (item.pixels, glow(item.pixels, item.heat), item.answer)
     shown = "".join(f'<img src="{png_uri(np.asarray(each))}" alt="">' for each in pictures)
     name = item.name.rpartition("/")[2]
