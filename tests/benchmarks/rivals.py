@@ -53,13 +53,14 @@ class Clock:
         self.aside += time.process_time() - left
 
 
-def ours(family: str, size: str, pictures: object, moments: Sequence[float]) -> Iterator[Made]:
+def ours(family: str, size: str, pictures: object, moments: Sequence[float], **options: float) -> Iterator[Made]:
     """A family of this studio with all of its own trainer but previews and save points, given the labels."""
     from genmodels.runs.order import EMPTY, build
     from genmodels.training import Plan, Training
 
     torch.manual_seed(0)
-    model = build({**EMPTY, "family": family, "size": size}, pictures.format, len(pictures))
+    order = {**EMPTY, "family": family, "size": size, "options": options}
+    model = build(order, pictures.format, len(pictures))
     training = Training(model, pictures, Plan(budget=moments[-1], unit="cpu-seconds", threads=1, score_share=0))
     clock = Clock()
     for moment in moments:
@@ -191,9 +192,10 @@ def pythae(pictures: object, moments: Sequence[float]) -> Iterator[Made]:
 ROWS: dict[str, tuple[str, Callable[..., Iterator[Made]]]] = {
     "gan": ("GAN small (ours)", lambda *given: ours("gan", "small", *given)),
     "vae": ("VAE small (ours)", lambda *given: ours("vae", "small", *given)),
+    "gan-long": ("GAN small, averaged longer (ours)", lambda *given: ours("gan", "small", *given, ema=0.999)),
     "classic": ("dense GAN (our classic size)", lambda *given: ours("gan", "classic", *given)),
     "example": ("example VAE 784-400-20", example_vae),
     "dcgan": ("DCGAN 64 px, 64 filters", dcgan),
     "pythae": ("pythae VAE, mixture sampler", pythae),
 }
-OURS = ("gan", "vae")
+OURS = ("gan", "vae", "gan-long")
