@@ -49,7 +49,9 @@ def _card(found: Report | None, desk: Desk, language: str) -> str:
     if found is None:
         told = safe(say("{name} has not been judged against these pictures yet.", language, name=desk.model.name))
         hint = safe(say("Judge it, and its report card appears here, in words and numbers.", language))
-        hint = "" if desk.misfit else f"<p>{hint}</p>"
+        hint = f"<p>{hint}</p>"
+        if desk.misfit:  # the reason stands beside the choice
+            told, hint = safe(say("{name} cannot be judged beside these pictures.", language, name=desk.model.name)), ""
         walls = "".join(_wall(wall, language) for wall in desk.walls)
         return f'<div class="no-report"><p class="headline">{told}</p>{hint}{walls}</div>'
     return report.card(found, _say(language), wall=True) + _folded(found, "", language)
