@@ -25,7 +25,7 @@ for name in ${*:-digits-gan digits-vae fashion-gan fashion-vae letters-gan lette
   letters-vae) make "$name" "Letters (VAE)" --set letters --family vae --budget 600000 --ema 0.998 ;;
   kanji-gan) make "$name" "Kanji (GAN)" --set kanji --family gan --budget 500000 --width 24 --critic-width 32 --ema 0.998 ;;
   kanji-vae) make "$name" "Kanji (VAE)" --set kanji --family vae --budget 600000 --ema 0.998 ;;
-  avatars-gan) make "$name" "Faces (GAN)" --set avatars --family gan --budget 600000 --width 24 --critic-width 32 --ema 0.998 ;;
+  avatars-gan) make "$name" "Faces (GAN)" --set avatars --family gan --budget 1000000 --width 24 --critic-width 32 --ema 0.999 ;;
   avatars-vae) make "$name" "Faces (VAE)" --set avatars --family vae --budget 500000 --ema 0.998 ;;
   *) echo "There is no recipe for $name." >&2 && exit 2 ;;
   esac

@@ -251,15 +251,16 @@ class Studio:
         look = run.look()
         if not look.points or not look.previews:
             raise Trouble("Nothing is saved yet. Wait a few seconds.")
-        return OWN + run.keep(look.nearest(min(max(0, at), len(look.previews) - 1)).name).name
+        point = look.nearest(min(max(0, at), len(look.previews) - 1))
+        return OWN + run.keep(point.name, self._free_name(visitor, look.name, self.models(visitor))).name
 
     def keep_best(self, visitor: str, key: str) -> str:
         """Make a model of the moment that came nearest to the real pictures; returns the model's key."""
         run = self._run(visitor, key)
-        best = run.look().best
-        if best is None:
+        look = run.look()
+        if look.best is None:
             raise Trouble("No moment was scored yet. Wait a few seconds.")
-        return OWN + run.keep(best.name).name
+        return OWN + run.keep(look.best.name, self._free_name(visitor, look.name, self.models(visitor))).name
 
     def report(self, visitor: str, *chosen: str) -> pathlib.Path:
         """What is known of a model, or of two side by side, as a page to forward; `chosen` as in `desk.look`."""
@@ -268,9 +269,9 @@ class Studio:
 
     # ---- inside
 
-    def _free_name(self, visitor: str, name: str) -> str:
-        """The name with a number behind it where there is something of that name already."""
-        taken = {each.name for each in [*self.runs(visitor), *self.models(visitor)]}
+    def _free_name(self, visitor: str, name: str, beside: Sequence[Look | Shelved] | None = None) -> str:
+        """The name with a number behind it where something has it already: a run or a model, or those `beside`."""
+        taken = {each.name for each in beside or [*self.runs(visitor), *self.models(visitor)]}
         numbered = itertools.chain([name], (f"{name} {number}" for number in itertools.count(2)))
         return next(each for each in numbered if each not in taken)
 

@@ -22,10 +22,10 @@ NUMBERS = {  # the aspects of a report card in their order, and the number behin
     "right": "right",
 }
 SENTENCES = {
-    "realism good": "Convincing: {n} in 100 of its pictures could pass for real.",
-    "realism fair": "Mostly convincing: {n} in 100 of its pictures could pass for real.",
-    "realism poor": "Often off: {n} in 100 of its pictures could pass for real.",
-    "realism real": "Of real pictures, {real} in 100 pass this test.",
+    "realism good": "Convincing: the judge finds {n} in 100 of its pictures among real ones.",
+    "realism fair": "Mostly convincing: the judge finds {n} in 100 of its pictures among real ones.",
+    "realism poor": "Often off: the judge finds {n} in 100 of its pictures among real ones.",
+    "realism real": "Of real pictures, it finds {real}.",
     "variety good": "Varied: it makes something like {n} in 100 of the real pictures.",
     "variety fair": "Fairly varied: it makes something like {n} in 100 of the real pictures.",
     "variety poor": "Little variety: it makes something like {n} in 100 of the real pictures.",

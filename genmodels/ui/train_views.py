@@ -18,8 +18,8 @@ CURVES = {  # what the numbers of a run are called, and which stand on one chart
     "squeezing": "Cost of the code",
     "critic sure": "How sure the critic is",
     "frechet": "Distance to the real pictures",
-    "precision": "Realism: made pictures that could be real",
-    "recall": "Variety: real pictures it could make",
+    "precision": "Realism, at a quick look",
+    "recall": "Variety, at a quick look",
     "variety": "Difference between pictures, of the real ones'",
 }
 SHARES = ("critic sure", "variety", "precision", "recall")  # curves between 0 and 1, shown in percent
