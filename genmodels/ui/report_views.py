@@ -35,7 +35,11 @@ def shown(desk: Desk, language: str = "en") -> str:
         )
     else:
         why = views.note(say(desk.refusal.template, language, **desk.refusal.facts), "warn")
-    return walls + why
+        if not desk.alike:
+            told = safe(say("These two cannot be compared like this.", language))
+            why = f'<div class="no-report"><p class="headline">{told}</p>{why}</div>'
+    alone = "".join(report.card(found, _say(language)) + _folded(found, "", language) for found in desk.reports)
+    return walls + why + alone
 
 
 def alike(desk: Desk, language: str = "en") -> str:
