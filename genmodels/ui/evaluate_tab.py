@@ -86,9 +86,11 @@ class Evaluate:
         newest: dict[str, object] = {}
 
         @told
-        def choose(token: str, request: gr.Request, event: gr.EventData) -> tuple:
+        def choose(token: str, job: str, request: gr.Request, event: gr.EventData) -> tuple:
             newest[request.session_hash] = object()
-            return event.model, *self.settled(token, event.model)
+            judging = studio.evaluations.look(token, job) if job else None
+            told = gr.skip() if judging and judging.alive else ""  # how another model's judging ended is no news here
+            return event.model, *self.settled(token, event.model), told
 
         @told
         def show(token: str, key: str, pictures: str, other: str, job: str, request: gr.Request) -> tuple:
@@ -108,7 +110,9 @@ class Evaluate:
             return studio.report(*asked)
 
         self.show, self.proven = show, {"fn": prove, "inputs": self.asked, "outputs": self.proof, **QUIET}
-        chosen = self.cards.pick(choose, visitor, [self.model, self.set, self.other], **QUIET)
+        chosen = self.cards.pick(
+            choose, [visitor, self.job], [self.model, self.set, self.other, self.progress], **QUIET
+        )
         chosen.then(show, self.asked, self.shown, **QUIET).then(**self.proven)
         for event in (self.set.input, self.other.input, self.ended.change):
             event(show, self.asked, self.shown, trigger_mode="always_last", **QUIET).then(**self.proven)
