@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import dataclasses
 import json
-import os
 import pathlib
 import secrets
 import threading
@@ -18,6 +17,7 @@ from .data.imageset import ImageSet
 from .evaluations import misfit
 from .events import Trouble
 from .library import Library, Shelved
+from .runs import files
 from .sets import Sets
 from .walls import Walls
 
@@ -105,20 +105,30 @@ class _Round:
 
 
 class Quizzes:
-    """The rounds that are open, in memory, and the counts of the room, in `folder`. `whose` turns a visitor's token
-    into an owner."""
+    """The rounds that are open, in memory, and the counts of the room, in `folder`.
+
+    `whose` turns a visitor's token into an owner; `fingerprint` knows that of an owner's set without reading it again.
+    """
 
     def __init__(
-        self, folder: pathlib.Path, library: Library, sets: Sets, walls: Walls, whose: Callable[[str | None], str]
+        self,
+        folder: pathlib.Path,
+        library: Library,
+        sets: Sets,
+        walls: Walls,
+        whose: Callable[[str | None], str],
+        fingerprint: Callable[[str, str], str],
     ) -> None:
-        self.folder, self.library, self.sets, self.walls, self.whose = folder, library, sets, walls, whose
+        self.folder, self.library, self.sets, self.walls = folder, library, sets, walls
+        self.whose, self.fingerprint = whose, fingerprint
         self._rounds: collections.OrderedDict[str, _Round] = collections.OrderedDict()
         self._answering = threading.Lock()
 
     def begin(self, visitor: str | None, model: str, pictures: str | None) -> Quiz:
         """A fresh round at a model and a set (their keys). Raises Trouble where the two do not go together."""
         owner = self.whose(visitor)
-        found, real = self._chosen(owner, model, pictures)
+        found, address = self._chosen(owner, model, pictures)
+        real = self.sets.open(owner, pictures)
         random = np.random.default_rng(secrets.randbits(64))
         rows, seen = choose(real, random)
         made = random.random(len(rows)) < 0.5  # a coin for each: who counts learns nothing about the next one
@@ -130,7 +140,7 @@ class Quizzes:
         kinds = tuple(real.classes[real.labels[row]] if matched else "" for row in rows)
         key = secrets.token_hex(16)
         with self._answering:
-            self._rounds[key] = _Round(owner, (found.identity, real.fingerprint()), pixels, made, kinds, seen)
+            self._rounds[key] = _Round(owner, address, pixels, made, kinds, seen)
             while len(self._rounds) > OPEN:
                 self._rounds.popitem(last=False)
         return self._look(key, self._rounds[key])
@@ -149,18 +159,19 @@ class Quizzes:
 
     def room(self, visitor: str | None, model: str, pictures: str | None) -> Room:
         """What the room has answered at a model and a set so far."""
-        found, real = self._chosen(self.whose(visitor), model, pictures)
-        return self._read(found.identity, real.fingerprint())
+        _, address = self._chosen(self.whose(visitor), model, pictures)
+        return self._read(*address)
 
     # ---- inside
 
-    def _chosen(self, owner: str, model: str, pictures: str | None) -> tuple[Shelved, ImageSet]:
+    def _chosen(self, owner: str, model: str, pictures: str | None) -> tuple[Shelved, tuple[str, str]]:
+        """The model, and under which address the room's counts lie: the model's identity, the set's fingerprint."""
         if not pictures:
             raise Trouble("Choose the pictures to judge it beside first.")
         found = self.library.find(owner, model)
         if trouble := misfit(found, self.sets.find(owner, pictures)):
             raise trouble
-        return found, self.sets.open(owner, pictures)
+        return found, (found.identity, self.fingerprint(owner, pictures))
 
     def _look(self, key: str, found: _Round) -> Quiz:
         at, count = len(found.said), len(found.made)
@@ -183,9 +194,7 @@ class Quizzes:
         file.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(self.folder / "lock"):
             room = self._read(*found.address).plus(_shown(found))
-            fresh = file.with_suffix(".new")
-            fresh.write_text(json.dumps(dataclasses.asdict(room)), encoding="utf-8")
-            os.replace(fresh, file)
+            files.write_json(file, dataclasses.asdict(room))
 
 
 def choose(pictures: ImageSet, random: np.random.Generator) -> tuple[np.ndarray, bool]:

@@ -100,8 +100,7 @@ class Sets:
 
     def open(self, owner: str, key: str) -> ImageSet:
         """The pictures themselves."""
-        address = self.address(owner, key)
-        return starters.open(address) if address in starters.NAMES else ImageSet.open(pathlib.Path(address))
+        return starters.opened(self.address(owner, key))
 
     def seen(self, owner: str, key: str, count: int, augmentation: dict[str, Any]) -> np.ndarray:
         """What a model will see of it, through the code that feeds it: uint8 [count, h, w, c] (imports torch)."""

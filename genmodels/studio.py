@@ -58,7 +58,7 @@ class Studio:
         self.trainings = home() / "runs"
         shelves = (self.library, self.pictures, self.walls)
         self.evaluations = Evaluations(home() / "evaluations", *shelves, self._reader, self._owner)
-        self.quizzes = Quizzes(home() / "quizzes", *shelves, self._reader)
+        self.quizzes = Quizzes(home() / "quizzes", *shelves, self._reader, self.evaluations.fingerprints.of)
         self.oddities = Oddities(home() / "odd", self.library, self.pictures, self._owner)
         self._packed = tempfile.TemporaryDirectory(prefix="genmodels-")  # goes with the studio
         self.parcels = pathlib.Path(self._packed.name)

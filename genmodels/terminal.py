@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.metadata
 import pathlib
 import platform
@@ -10,12 +11,16 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from typing import TypeVar
 
 from . import __version__, device, home
-from .events import Trouble
+from .checkpoint import Checkpoint
+from .data import starters
+from .events import Event, Judged, Problem, Progress, Trouble
 from .runs import Look, Run
 
+Outcome = TypeVar("Outcome")
 NEEDED = (
     "torch",
     "numpy",
@@ -250,3 +255,34 @@ class Bar:
     def close(self) -> None:
         """The last state stays on the screen."""
         self._bar.close()
+
+
+def followed(events: Generator[Event, None, Outcome], title: str) -> Outcome:
+    """Go through long work with a progress bar, and return what comes of it; what is refused is said above the bar."""
+    with contextlib.closing(Bar(title)) as bar, contextlib.closing(events):
+        while True:
+            try:
+                event = next(events)
+            except StopIteration as end:
+                return end.value
+            if isinstance(event, Progress):
+                bar.move(event.fraction, "" if event.remaining is None else f"{clock(event.remaining)} left")
+            elif isinstance(event, Judged):
+                bar.say(f"{event.name}: {event.template.format(**event.facts)}")
+            elif isinstance(event, Problem):
+                bar.say(event.template.format(**event.facts))
+
+
+def beside(found: Checkpoint, given: str, intake: list[str], taken_in: Callable[[str, list[str]], str]) -> str:
+    """The address of the pictures that a model is compared with: those given, made equal with its own, else the
+    starter set that it learned from. Raises Trouble where there is neither."""
+    learned = str(found.trained.get("set", ""))
+    if not given and learned not in starters.NAMES:
+        raise Trouble("Say which pictures {name} shall be compared with: --set NAME or --set FOLDER.", name=found.name)
+    sizes = [f"size={found.picture.size}", f"colour={'colour' if found.picture.channels == 3 else 'grey'}"]
+    return taken_in(given, [*sizes, *intake]) if given else learned
+
+
+def checkpoint(given: pathlib.Path) -> Checkpoint:
+    """The model that somebody names: a checkpoint's folder, or the name of one here."""
+    return Checkpoint.open(given if given.exists() else home() / "models" / given)

@@ -52,7 +52,8 @@ def quizzes(folder: pathlib.Path, real: ImageSet, classes: tuple[str, ...] = CLA
     known = types.SimpleNamespace(title="Greys", size=28, channels=1, classes=real.classes)
     sets = types.SimpleNamespace(find=lambda owner, key: known, open=lambda owner, key: real)
     walls = types.SimpleNamespace(sampler=drawing)
-    return Quizzes(folder / "counts", library, sets, walls, lambda visitor: visitor or ""), drawing
+    marks = (lambda visitor: visitor or "", lambda owner, key: real.fingerprint())
+    return Quizzes(folder / "counts", library, sets, walls, *marks), drawing
 
 
 def play(made: Quizzes, visitor: str = ANNA, said=lambda pixels: True):

@@ -54,6 +54,11 @@ RECIPES = {
 NAMES: tuple[str, ...] = tuple(RECIPES)
 
 
+def opened(address: str) -> ImageSet:
+    """A set by its address: the name of a starter, or the folder of any other."""
+    return open(address) if address in NAMES else ImageSet.open(pathlib.Path(address))
+
+
 def open(name: str) -> ImageSet:
     """Decode a starter set (about a tenth of a second). Pictures are dealt: one of each class in turn."""
     facts = about(name)

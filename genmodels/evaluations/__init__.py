@@ -7,17 +7,15 @@ import hashlib
 import json
 import pathlib
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .. import device
 from ..evaluation.result import FILE, Evaluation, Protocol
-from ..events import Event, Failed, Finished, Progress, Trouble, parse
+from ..events import Failed, Finished, Progress, Trouble
 from ..library import Library, Shelved
-from ..runs import files, queue
+from ..runs import files, jobs, queue
 from ..sets import PictureSet, Sets
 from ..walls import Ask, Wall, Walls
 from . import evidence
@@ -29,8 +27,6 @@ SEED = 0  # of the walls that hang side by side
 VERSION = Protocol.model_fields["version"].default
 MOST_KEPT = 60  # judgements of one owner; older ones go
 MOST_WAITING = 3  # of one owner at a time, so that others get their turn
-STARTING = 20.0  # seconds that a fresh process may take until it holds its lock
-PATIENCE = 3.0  # seconds that a process gets to end when it is cancelled
 SENTENCES = {
     "waiting": "Waiting for its turn: number {place} in the queue.",
     "starting": "Getting ready to judge {name}.",
@@ -165,23 +161,10 @@ class Evaluations:
                     raise Trouble("{n} of your models are being judged already. Wait for one of them.", n=MOST_WAITING)
                 with files.whole_folder(folder) as fresh:
                     files.write_json(fresh / "order.json", order)
-                self._launch(folder)
+                self._children[folder.name] = jobs.launch("genmodels.evaluations", folder)
         for old in self._folders(owner)[MOST_KEPT:]:
             self._forget(old)
         return folder.name
-
-    def _launch(self, folder: pathlib.Path) -> None:
-        queue.join(folder)
-        with open(folder / "log.txt", "wb") as log:
-            self._children[folder.name] = subprocess.Popen(
-                [sys.executable, "-m", "genmodels.evaluations", str(folder.resolve())],
-                env=device.child_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                creationflags=getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),
-            )
 
     def look(self, visitor: str | None, key: str = "") -> Judging | None:
         """How a judgement stands; without a key, the visitor's newest one that is at work. None: there is none."""
@@ -200,9 +183,7 @@ class Evaluations:
 
     def _look(self, folder: pathlib.Path) -> Judging:
         order = files.read_json(folder / "order.json", {})
-        child = self._children.get(folder.name)
-        at_work = (child is not None and child.poll() is None) or queue.held(folder)  # asked before the events are read
-        told = _events(folder)
+        at_work, told = jobs.at_work(folder, self._children.get(folder.name)), jobs.heard(folder)
         end = told[-1] if told and isinstance(told[-1], (Finished, Failed)) else None
         about = (folder.name, order.get("key", ""), order.get("set_key", ""))
         progress = next((each for each in reversed(told) if isinstance(each, Progress)), None)
@@ -210,9 +191,8 @@ class Evaluations:
             state = "finished" if isinstance(end, Finished) else "failed"
             known, details = _opened(folder), getattr(end, "details", "")
             return Judging(*about, state, end.template, end.facts, progress, known, details)
-        if not at_work and time.time() - order.get("created", 0) > STARTING:
-            log = files.read_word(folder / "log.txt")[-4000:]
-            return Judging(*about, "failed", SENTENCES["cut short"], {}, progress, None, log)
+        if not at_work and jobs.cut_short(order.get("created", 0)):
+            return Judging(*about, "failed", SENTENCES["cut short"], {}, progress, None, jobs.last_words(folder))
         place = queue.place(folder)
         if place > 1 or (place and _busy(self.root)):
             return Judging(*about, "waiting", SENTENCES["waiting"], {"place": place})
@@ -220,14 +200,7 @@ class Evaluations:
         return Judging(*about, "running", words, {"name": order.get("name", "")}, progress)
 
     def _forget(self, folder: pathlib.Path) -> None:
-        (folder / "order.json").unlink(missing_ok=True)  # its process ends when it sees this, also without us
-        if child := self._children.pop(folder.name, None):
-            child.kill()
-            child.wait(timeout=PATIENCE)
-        deadline = time.monotonic() + PATIENCE
-        while queue.held(folder) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        files.discard(folder)
+        jobs.forget(folder, self._children.pop(folder.name, None))
 
     def _home(self, owner: str, model: Shelved) -> str:
         """The set of the name that the model tells, unless its pictures are others by now."""
@@ -270,14 +243,6 @@ def _opened(folder: pathlib.Path) -> Evaluation | None:
         return Evaluation.open(folder) if (folder / FILE).exists() else None
     except Trouble:  # written by something else, or damaged: as if it were not there
         return None
-
-
-def _events(folder: pathlib.Path) -> list[Event]:
-    try:
-        lines = (folder / "events.jsonl").read_bytes().splitlines()
-    except OSError:
-        return []
-    return [event for event in map(parse, lines) if event is not None]
 
 
 def _busy(root: pathlib.Path) -> bool:

@@ -4,86 +4,47 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import pathlib
-import sys
-import threading
-import time
-import traceback
-from collections.abc import Generator, Iterator
-from typing import Any
+from collections.abc import Iterator
 
-import filelock
 import pydantic
 
 from .. import device
 from ..checkpoint import Checkpoint
 from ..data import starters
-from ..data.imageset import ImageSet
 from ..evaluation.result import FILE, Evaluation
 from ..events import Event, Failed, Finished, Trouble
-from ..runs import files, queue
-from ..settings import Settings, explain
-
-POLL = 0.1  # seconds between two looks whether it was cancelled
+from ..runs import files, jobs
+from ..settings import explain
 
 
 def work(folder: pathlib.Path) -> None:
     """Wait for its turn, then carry out order.json. Writes events.jsonl, and evaluation.json before its end."""
-    with filelock.FileLock(folder / "lock", timeout=10), (folder / "events.jsonl").open("wb", 0) as file:
-        slot = queue.turn(folder, lambda: not (folder / "order.json").exists())
-        queue.leave(folder)
-        if slot is None:
-            return
-        with slot:
-            for event in _told(folder):
-                file.write(event.line().encode() + b"\n")
+    mistake = Failed(template="Judging stopped because of a mistake in the program. The details say more.")
+    jobs.work(folder, lambda folder: jobs.safely(_told(folder), mistake))
 
 
 def _told(folder: pathlib.Path) -> Iterator[Event]:
-    """The events of an order; what a person can act on is the last of them."""
-    from ..evaluation import Evaluating
-
-    try:
-        order = json.loads((folder / "order.json").read_text(encoding="utf-8"))
-        evaluation, end = yield from _measured(order, Evaluating(**order["settings"]))
-        evaluation = evaluation if order["home"] else evaluation.elsewhere()
-        evaluation.save(folder)
-        if order["into_model"]:
-            _keep(folder, pathlib.Path(order["model"]))
-        yield end
-    except pydantic.ValidationError as error:
-        template, facts = explain(error, Evaluating)
-        yield Failed(template=template, facts=facts)
-    except Trouble as error:
-        yield Failed(template=error.template, facts=error.facts)
-    except (MemoryError, RuntimeError, ValueError, OSError) as error:
-        words = f"{error}\n{traceback.format_exc()}"[-4000:]
-        yield Failed(
-            template="Judging stopped because of a mistake in the program. The details say more.", details=words
-        )
-
-
-def _measured(order: dict[str, Any], settings: Settings) -> Generator[Event, None, tuple[Evaluation, Finished]]:
-    """Everything that `evaluate` says but its end; returns what it found and that end."""
+    """The events of an order."""
     import torch
 
-    from ..evaluation import evaluate
+    from ..evaluation import Evaluating, evaluate
 
+    order = json.loads((folder / "order.json").read_text(encoding="utf-8"))
+    try:
+        settings = Evaluating(**order["settings"])
+    except pydantic.ValidationError as error:
+        template, facts = explain(error, Evaluating)
+        raise Trouble(template, **facts) from error
     torch.set_num_threads(device.threads())
-    model = Checkpoint.open(order["model"]).load()
-    address, end = order["set"], Finished(template="Judged.")
-    pictures = starters.open(address) if address in starters.NAMES else ImageSet.open(pathlib.Path(address))
+    model, pictures = Checkpoint.open(order["model"]).load(), starters.opened(order["set"])
     judging = evaluate(model, pictures, settings, name=order["name"], identity=order["identity"])
-    while True:
-        try:
-            event = next(judging)
-        except StopIteration as done:
-            return done.value, end
-        if isinstance(event, Finished):
-            end = event  # said when the result lies on the disk
-        else:
-            yield event
+    evaluation, end = yield from jobs.but_the_end(judging, Finished(template="Judged."))
+    evaluation = evaluation if order["home"] else evaluation.elsewhere()
+    evaluation.save(folder)
+    if order["into_model"]:
+        _keep(folder, pathlib.Path(order["model"]))
+    yield end
 
 
 def _keep(folder: pathlib.Path, model: pathlib.Path) -> None:
@@ -106,19 +67,5 @@ def _weaker(fresh: Evaluation, model: pathlib.Path) -> bool:
     return old.identity == fresh.identity and (old.protocol.made > fresh.protocol.made or fresh.protocol.diversity != 1)
 
 
-def _leave_when_cancelled(folder: pathlib.Path) -> None:
-    while (folder / "order.json").exists():
-        time.sleep(POLL)
-    os._exit(0)
-
-
-def main(folder: pathlib.Path) -> None:
-    """Be nice to whoever uses this machine, then do the work."""
-    if hasattr(os, "nice"):
-        os.nice(max(0, 10 - os.nice(0)))
-    threading.Thread(target=_leave_when_cancelled, args=(folder,), daemon=True).start()
-    work(folder)
-
-
 if __name__ == "__main__":
-    main(pathlib.Path(sys.argv[1]))
+    jobs.main(work)

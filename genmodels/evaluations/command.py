@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import pathlib
 from collections.abc import Callable, Iterator
 
 import pydantic
 
-from .. import home
-from ..checkpoint import Checkpoint
 from ..data import starters
-from ..data.imageset import ImageSet
 from ..evaluation.result import FILE, Evaluation, Number
 from ..evaluation.verdict import headline
-from ..events import Event, Progress, Trouble
+from ..events import Trouble
 from ..settings import add_arguments, explain
-from ..terminal import Bar, clock
+from ..terminal import beside, checkpoint, followed
 
 FOUND = {"copied": "It copied: ", "clear": "It did not copy: "}
 
@@ -44,9 +40,10 @@ def act(chosen: argparse.Namespace, taken_in: Callable[[str, list[str]], str]) -
     except pydantic.ValidationError as error:
         template, facts = explain(error, Evaluating)
         raise Trouble(template, **facts) from error
-    found = Checkpoint.open(chosen.checkpoint if chosen.checkpoint.exists() else home() / "models" / chosen.checkpoint)
-    pictures = _pictures(found, chosen.set, chosen.intake, taken_in)
-    evaluation = _shown(evaluate(found.load(), pictures, settings, name=found.name, identity=found.identity))
+    found = checkpoint(chosen.checkpoint)
+    pictures = starters.opened(beside(found, chosen.set, chosen.intake, taken_in))
+    judging = evaluate(found.load(), pictures, settings, name=found.name, identity=found.identity)
+    evaluation = followed(judging, "Judging")
     mark = found.trained.get("fingerprint", evaluation.protocol.fingerprint)
     if pictures.name != found.trained.get("set", pictures.name) or mark != evaluation.protocol.fingerprint:
         evaluation = evaluation.elsewhere()
@@ -56,27 +53,6 @@ def act(chosen: argparse.Namespace, taken_in: Callable[[str, list[str]], str]) -
         chosen.out.write_text(evaluation.text(), encoding="utf-8")
         print(f"Written to {chosen.out}")
     return 0
-
-
-def _pictures(found: Checkpoint, given: str, intake: list[str], taken_in: Callable[[str, list[str]], str]) -> ImageSet:
-    learned = str(found.trained.get("set", ""))
-    if not given and learned not in starters.NAMES:
-        raise Trouble("Say which pictures {name} shall be compared with: --set NAME or --set FOLDER.", name=found.name)
-    sizes = [f"size={found.picture.size}", f"colour={'colour' if found.picture.channels == 3 else 'grey'}"]
-    address = taken_in(given, [*sizes, *intake]) if given else learned
-    return starters.open(address) if address in starters.NAMES else ImageSet.open(pathlib.Path(address))
-
-
-def _shown(events: Iterator[Event]) -> Evaluation:
-    """Go through an evaluation with a progress bar."""
-    with contextlib.closing(Bar("Judging")) as bar, contextlib.closing(events):
-        while True:
-            try:
-                event = next(events)
-            except StopIteration as end:
-                return end.value
-            if isinstance(event, Progress):
-                bar.move(event.fraction, "" if event.remaining is None else f"{clock(event.remaining)} left")
 
 
 def table(evaluation: Evaluation) -> Iterator[str]:

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import pathlib
 import secrets
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from .. import device
 from ..evaluations import misfit
-from ..events import Event, Failed, Finished, Judged, Problem, Progress, Trouble, parse
+from ..events import Event, Failed, Finished, Judged, Problem, Progress, Trouble
 from ..library import Library
-from ..runs import files, queue
+from ..runs import files, jobs, queue
 from ..sets import Sets
 
 KEPT = 3600.0  # seconds after which a ranking and its pictures go, when the studio opens or anybody looks at one
-STARTING, PATIENCE = 20.0, 3.0  # seconds that a fresh process may take until it holds its lock, and to end
 KINDS = 20  # that are offered to choose from, at most
 ARRAYS = ("pixels", "answers", "heat", "scores", "beyond")
 SENTENCES = {
@@ -103,7 +99,7 @@ class Oddities:
                 place.mkdir(parents=True)
                 shutil.copyfile(source, place / source.name)
             files.write_json(fresh / "order.json", order)
-        self._launch(folder)
+        self._children[folder.name] = jobs.launch("genmodels.oddities", folder)
         return folder.name
 
     def look(self, visitor: str | None, key: str) -> Ranking | None:
@@ -120,23 +116,9 @@ class Oddities:
 
     # ---- inside
 
-    def _launch(self, folder: pathlib.Path) -> None:
-        queue.join(folder)
-        with open(folder / "log.txt", "wb") as log:
-            self._children[folder.name] = subprocess.Popen(
-                [sys.executable, "-m", "genmodels.oddities", str(folder.resolve())],
-                env=device.child_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                creationflags=getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),
-            )
-
     def _look(self, folder: pathlib.Path) -> Ranking:
-        child, order = self._children.get(folder.name), files.read_json(folder / "order.json", {})
-        at_work = (child is not None and child.poll() is None) or queue.held(folder)  # asked before the events are read
-        told = _events(folder)
+        order = files.read_json(folder / "order.json", {})
+        at_work, told = jobs.at_work(folder, self._children.get(folder.name)), jobs.heard(folder)
         known = {
             "progress": next((each for each in reversed(told) if isinstance(each, Progress)), None),
             "refused": tuple(each for each in told if isinstance(each, Judged)),
@@ -146,8 +128,8 @@ class Oddities:
         end = told[-1] if told and isinstance(told[-1], (Finished, Failed)) else None
         if isinstance(end, Finished):
             return Ranking(folder.name, end.template, end.facts, end=end, **known, **_found(folder))
-        if end is None and not at_work and time.time() - order.get("created", 0) > STARTING:
-            end = Failed(template=SENTENCES["cut short"], details=files.read_word(folder / "log.txt")[-4000:])
+        if end is None and not at_work and jobs.cut_short(order.get("created", 0)):
+            end = Failed(template=SENTENCES["cut short"], details=jobs.last_words(folder))
         if end is not None:
             return Ranking(folder.name, end.template, end.facts, end=end, **known)
         place = queue.place(folder)
@@ -167,12 +149,7 @@ class Oddities:
                 self._forget(folder)
 
     def _forget(self, folder: pathlib.Path) -> None:
-        (folder / "order.json").unlink(missing_ok=True)  # its process ends when it sees this, also without us
-        if child := self._children.pop(folder.name, None):
-            child.kill()
-            child.wait(timeout=PATIENCE)
-        with contextlib.suppress(FileNotFoundError):  # somebody else forgot it at the same moment
-            files.discard(folder)
+        jobs.forget(folder, self._children.pop(folder.name, None))
 
 
 def told_apart(ranking: Ranking, kind: str) -> tuple[float, float, float] | None:
@@ -195,11 +172,3 @@ def _found(folder: pathlib.Path) -> dict[str, Any]:
     kinds = tuple(sorted(set(facts["kinds"])))
     more = {name: facts[name] for name in ("ordinary", "seen", "rebuilds")}
     return {"items": items, "kinds": kinds if 2 <= len(kinds) <= KINDS else (), **more}
-
-
-def _events(folder: pathlib.Path) -> list[Event]:
-    try:
-        lines = (folder / "events.jsonl").read_bytes().splitlines()
-    except OSError:
-        return []
-    return [event for event in map(parse, lines) if event is not None]

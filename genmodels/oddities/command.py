@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import csv
 import pathlib
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from .. import home
-from ..checkpoint import Checkpoint
-from ..data import starters
-from ..events import Judged, Problem, Progress, Trouble
-from ..terminal import Bar, clock
+from ..events import Trouble
+from ..terminal import beside, checkpoint, followed
 from .looking import Found, looked_at
 
 
@@ -32,15 +28,11 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 def act(chosen: argparse.Namespace, taken_in: Callable[[str, list[str]], str]) -> int:
     """Look, and print the list; `taken_in` makes a set of pictures somebody names. Ctrl-C stops."""
-    model = chosen.checkpoint if chosen.checkpoint.exists() else home() / "models" / chosen.checkpoint
-    checkpoint = Checkpoint.open(model)
+    model = checkpoint(chosen.checkpoint)
     if gone := next((file for file in chosen.files if not file.exists()), None):
         raise Trouble("There is no file called {name}.", name=str(gone))
-    given, learned = chosen.set, str(checkpoint.trained.get("set", ""))
-    if not given and learned not in starters.NAMES:
-        raise Trouble("Say which pictures {name} shall be compared with: --set NAME or --set FOLDER.", name=model.name)
-    sizes = [f"size={checkpoint.picture.size}", f"colour={'colour' if checkpoint.picture.channels == 3 else 'grey'}"]
-    found = _shown(model, taken_in(given, [*sizes, *chosen.intake]) if given else learned, chosen.files)
+    address = beside(model, chosen.set, chosen.intake, taken_in)
+    found = followed(looked_at(model.folder, address, chosen.files), "Looking")
     rows = list(_rows(found))
     for place, name, _, score, beyond in rows:
         print(f"{place:5} {score:8.2f}  odder than {beyond:6.1%}  {name}")
@@ -51,23 +43,6 @@ def act(chosen: argparse.Namespace, taken_in: Callable[[str, list[str]], str]) -
         with chosen.out.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([("place", "name", "kind", "score", "beyond"), *rows])
     return 0
-
-
-def _shown(model: pathlib.Path, address: str, sources: list[pathlib.Path]) -> Found:
-    """Go through the pictures with a progress bar."""
-    looking = looked_at(model, address, sources)
-    with contextlib.closing(Bar("Looking")) as bar, contextlib.closing(looking):
-        while True:
-            try:
-                event = next(looking)
-            except StopIteration as end:
-                return end.value
-            if isinstance(event, Progress):
-                bar.move(event.fraction, "" if event.remaining is None else f"{clock(event.remaining)} left")
-            elif isinstance(event, Judged):
-                bar.say(f"{event.name}: {event.template.format(**event.facts)}")
-            elif isinstance(event, Problem):
-                bar.say(event.template.format(**event.facts))
 
 
 def _rows(found: Found) -> Iterator[tuple[int, str, str, float, float]]:

@@ -85,10 +85,8 @@ def split(choices: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def pictures_of(order: Order) -> ImageSet:
     """The set to learn from; Trouble where it is gone."""
-    if order["set"] in starters.NAMES:
-        return starters.open(order["set"])
     try:
-        return ImageSet.open(pathlib.Path(order["set"]))
+        return starters.opened(order["set"])
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         raise Trouble("The pictures of this run are not on the disk any more. Choose a set again.") from error
 
