@@ -1,0 +1,1 @@
+"""The Hugging Face Hub: where checkpoints, guests and picture sets come from and go to."""
