@@ -63,7 +63,7 @@ def test_refs_tags_commits_tree_and_files(hub: Hub, api: HfApi, folder: pathlib.
     refs = api.list_repo_refs("ada/faces")
     assert {tag.name: tag.target_commit for tag in refs.tags} == {"v1": first.oid} == hub.tags("ada/faces")
     assert {branch.name: branch.target_commit for branch in refs.branches} == {"main": second.oid, "exp/1": first.oid}
-    assert [commit.title for commit in api.list_repo_commits("ada/faces")][0] == "Better"
+    assert next(iter(api.list_repo_commits("ada/faces"))).title == "Better"
     assert hub.files("ada/faces", "v1")["config.json"] == b'{"family": "gan"}'
     tree = {row.path: row for row in api.list_repo_tree("ada/faces", recursive=True, expand=True)}
     assert tree["model.safetensors"].lfs.size == 512_000

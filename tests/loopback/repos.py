@@ -12,7 +12,6 @@ import yaml
 LARGE = 10_000_000  # bytes from which a file goes by LFS whatever its name
 LARGE_ENDINGS = (".safetensors", ".onnx", ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".npz", ".npy", ".parquet", ".zip")
 MOMENT = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
-KINDS = ("model", "dataset", "space")
 clock = itertools.count()
 
 

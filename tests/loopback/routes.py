@@ -9,7 +9,7 @@ import urllib.parse
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .repos import KINDS, LARGE_ENDINGS, Commit, File, Repo, card_data, is_large, pointer
+from .repos import Commit, File, Repo, card_data, git_oid, is_large, pointer
 from .wire import Answer, Call, Refusal, ranged
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ Handler = Callable[..., Answer]
 ROUTES: list[tuple[str, re.Pattern[str], Handler]] = []
 REPO = r"/api/(?P<kind>model|dataset|space)s/(?P<name>[^/]+/[^/]+)"
 FILES = r"/(?:(?P<kind>dataset|space)s/)?(?P<name>[^/]+/[^/]+)"
-LICENCES_WITHOUT_NAME = ("other",)
 
 
 def route(method: str, pattern: str) -> Callable[[Handler], Handler]:
@@ -238,8 +237,6 @@ def large_file(hub: Hub, repo: Repo, value: dict) -> File:
     if sha256 not in hub.store.blobs and not xet:
         raise Refusal(400, f"Your push was rejected: the LFS object {sha256} does not exist")
     size = value.get("size", len(hub.store.blobs.get(sha256, b"")))
-    from .repos import git_oid
-
     return File(sha256, size, True, git_oid(pointer(sha256, size)), xet)
 
 

@@ -10,6 +10,7 @@ import socket
 import struct
 import urllib.parse
 from collections.abc import Awaitable, Callable
+from typing import ClassVar
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -104,7 +105,7 @@ class Hangup(Exception):
 class Protocol(H11Protocol):
     """Remembers each connection's transport, so that a fault can end it."""
 
-    transports: dict[tuple[str, int], asyncio.Transport] = {}
+    transports: ClassVar[dict[tuple[str, int], asyncio.Transport]] = {}
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
