@@ -45,6 +45,7 @@ FLOORS = (
         "guests",
         "transfers",
         "terminal",
+        "commands",
         "__main__",
     ),
     ("ui", "app"),

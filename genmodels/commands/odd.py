@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import csv
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
 from ..events import Trouble
+from ..oddities.looking import Found, looked_at
 from ..terminal import beside, checkpoint, followed
-from .looking import Found, looked_at
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
@@ -26,12 +26,12 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", type=pathlib.Path, metavar="FILE.csv", help="write the whole list here")
 
 
-def act(chosen: argparse.Namespace, taken_in: Callable[[str, list[str]], str]) -> int:
-    """Look, and print the list; `taken_in` makes a set of pictures somebody names. Ctrl-C stops."""
+def act(chosen: argparse.Namespace) -> int:
+    """Look, and print the list. Ctrl-C stops."""
     model = checkpoint(chosen.checkpoint)
     if gone := next((file for file in chosen.files if not file.exists()), None):
         raise Trouble("There is no file called {name}.", name=str(gone))
-    address = beside(model, chosen.set, chosen.intake, taken_in)
+    address = beside(model, chosen.set, chosen.intake)
     found = followed(looked_at(model.folder, address, chosen.files), "Looking")
     rows = list(_rows(found))
     for place, name, _, score, beyond in rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pydantic
 
@@ -30,8 +30,8 @@ def arguments(command: argparse.ArgumentParser) -> None:
     add_arguments(command, Evaluating)
 
 
-def act(chosen: argparse.Namespace, taken_in: Callable[[str, list[str]], str]) -> int:
-    """Measure, print, and write the file; `taken_in` makes a set of pictures somebody names. Ctrl-C stops."""
+def act(chosen: argparse.Namespace) -> int:
+    """Measure, print, and write the file. Ctrl-C stops."""
     from ..evaluation import Evaluating, evaluate
 
     given = {name: getattr(chosen, name) for name in Evaluating.model_fields if hasattr(chosen, name)}
@@ -41,7 +41,7 @@ def act(chosen: argparse.Namespace, taken_in: Callable[[str, list[str]], str]) -
         template, facts = explain(error, Evaluating)
         raise Trouble(template, **facts) from error
     found = checkpoint(chosen.checkpoint)
-    pictures = starters.opened(beside(found, chosen.set, chosen.intake, taken_in))
+    pictures = starters.opened(beside(found, chosen.set, chosen.intake))
     judging = evaluate(found.load(), pictures, settings, name=found.name, identity=found.identity)
     evaluation = followed(judging, "Judging")
     mark = found.trained.get("fingerprint", evaluation.protocol.fingerprint)

@@ -1,0 +1,11 @@
+"""COMMANDS: what can be asked from a terminal; each is a module of this room with `arguments` and `act`."""
+
+COMMANDS = {
+    "train": "Train a model on a starter set, or on a folder or ZIP of your own pictures.",
+    "sample": "Make pictures with a trained model.",
+    "evaluate": "Measure how good and how varied a model's pictures are, and whether it copied.",
+    "odd": "Rank pictures by how little they belong with what a model learned.",
+    "runs": "See the trainings on this machine; pause, go on, stop, delete.",
+    "bench": "Measure how fast every family and size trains on this machine.",
+    "doctor": "Say what this machine can do, and what is missing.",
+}
