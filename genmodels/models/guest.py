@@ -15,7 +15,7 @@ from torch.nn import functional
 from .. import device as machine
 from ..events import Trouble
 from .base import latents, philox
-from .guest_config import SAMPLERS, Guest, described
+from .guest_config import SAMPLERS, Guest, opened
 
 MOST_PARAMETERS = 250_000_000
 CHUNK_PIXELS = 16 * 32 * 32  # pictures go through in so many pixels at a time: it depends on their size alone
@@ -23,14 +23,6 @@ STREAM = 3  # of the counter-based numbers: seeds of the noise between steps
 TYPES = ("F32", "F16", "BF16")
 OF_OLD = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}  # names of 2022
 NOISE = "{name} drew no pictures, only numbers that are none. Try other steps or the other way of sampling."
-
-
-def opened(folder: pathlib.Path, name: str = "") -> Guest:
-    """What the model in a folder is, from its small files; its weights are not touched. Raises Trouble."""
-    if not folder.is_dir():
-        raise Trouble("There is no folder called {name}.", name=str(folder))
-    names = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
-    return described(names, lambda file: (folder / file).read_bytes(), name or folder.name)
 
 
 def load(folder: pathlib.Path, device: str = "cpu", name: str = "") -> Denoiser | Autoencoder:
@@ -46,8 +38,10 @@ def load(folder: pathlib.Path, device: str = "cpu", name: str = "") -> Denoiser 
 
 def built(guest: Guest) -> nn.Module:
     """Its network, without memory. Raises Trouble where diffusers cannot build it, or where it would be too large."""
-    import diffusers
-
+    try:
+        import diffusers
+    except ImportError as error:
+        raise Trouble("Guests need the package diffusers. Install it with: pip install diffusers") from error
     try:
         with torch.device("meta"):
             net = getattr(diffusers, guest.part)(**guest.options)
@@ -195,10 +189,9 @@ class Denoiser:
 class Autoencoder:
     """A model that squeezes a picture into a smaller one of latents, and back."""
 
-    labels = None
-
     def __init__(self, guest: Guest, net: nn.Module) -> None:
         self.guest, self.net = guest, net
+        self.name, self.size, self.channels = guest.name, guest.size, guest.channels
         self.device = next(net.parameters()).device
 
     @torch.inference_mode()

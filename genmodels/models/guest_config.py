@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import pathlib
 from collections.abc import Callable, Collection
 from typing import Any, Literal
 
@@ -86,6 +87,14 @@ def kind_of(config: Any, name: str = "this model") -> str:
         if parts.keys() != PARTS.keys():
             raise Trouble(SAYS_NOTHING, name=name, file="model_index.json")
     return KINDS[cls]
+
+
+def opened(folder: pathlib.Path, name: str = "") -> Guest:
+    """What the model in a folder is, from its small files; its weights are not touched. Raises Trouble."""
+    if not folder.is_dir():
+        raise Trouble("There is no folder called {name}.", name=str(folder))
+    names = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
+    return described(names, lambda file: (folder / file).read_bytes(), name or folder.name)
 
 
 def described(names: Collection[str], read: Callable[[str], bytes], name: str) -> Guest:

@@ -1,0 +1,138 @@
+"""Orders: jobs for guests as folders, the pictures that came with them, and the process that does them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import pathlib
+import re
+import secrets
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from .. import device
+from ..events import Trouble
+from ..runs import files, jobs, queue
+
+KEPT, LAST = 3600.0, 8  # seconds that what came of a job is kept, and of how many jobs of one owner
+AT_ONCE = 4  # jobs of one owner that may wait
+DEATHS = 3  # of the process one after the other, until nobody wakes it any more for the job at hand
+LARGEST = 40 << 20  # bytes of one picture
+URI = re.compile(r"data:image/([a-z]{3,4})[^,]{0,60};base64,([A-Za-z0-9+/=\s]+)")
+
+
+class Orders:
+    """Jobs in the folder `root`: order.json says what is wanted, `asked` that nobody has begun."""
+
+    def __init__(self, root: pathlib.Path) -> None:
+        self.root = root
+        self._worker: subprocess.Popen | None = None
+        self._starting, self._deaths = threading.Lock(), 0
+        root.mkdir(parents=True, exist_ok=True)
+        files.sweep(root)
+        self.sweep()
+
+    def of(self, owner: str) -> list[tuple[pathlib.Path, dict[str, Any]]]:
+        """An owner's jobs."""
+        found = ((folder, files.read_json(folder / "order.json")) for folder in files.folders(self.root))
+        return [(folder, order) for folder, order in found if order and order["owner"] == owner]
+
+    def add(self, order: dict[str, Any], pictures: Sequence[str | pathlib.Path] = ()) -> str:
+        """Take a job with its pictures, and see that somebody does it; returns its key. Raises Trouble."""
+        owner = order["owner"]
+        self.sweep(owner)
+        if sum((folder / "asked").exists() for folder, _ in self.of(owner)) >= AT_ONCE:
+            raise Trouble("{n} of your jobs are waiting already. Let one of them end first.", n=AT_ONCE)
+        contents = [given(picture) for picture in pictures]
+        folder = self.root / secrets.token_hex(10)
+        with files.whole_folder(folder) as fresh:
+            for number, content in enumerate(contents):
+                (fresh / "given").mkdir(exist_ok=True)
+                (fresh / "given" / f"{number:02}").write_bytes(content)
+            files.write_json(fresh / "order.json", {**order, "created": time.time()})
+            queue.join(fresh)
+        self._deaths = 0
+        self.wake()
+        return folder.name
+
+    def forget(self, folder: pathlib.Path) -> None:
+        """End a job at once: the process sees that its order is gone."""
+        with contextlib.suppress(FileNotFoundError):  # somebody else forgot it at the same moment
+            files.discard(folder)
+
+    def sweep(self, owner: str | None = None) -> None:
+        """What anybody left an hour ago goes, and of one owner all but the last few."""
+        known = [(files.read_json(folder / "order.json", {}), folder) for folder in files.folders(self.root)]
+        known.sort(key=lambda pair: -pair[0].get("created", 0))
+        mine = [folder for order, folder in known if order.get("owner") == owner]
+        for order, folder in known:
+            old = order.get("created", 0) < time.time() - KEPT or folder in mine[LAST - 1 :]
+            if old and not (folder / "asked").exists():
+                self.forget(folder)
+
+    def place(self, folder: pathlib.Path) -> int:
+        """A job's place in the line, from 0: nobody is before it."""
+        line = waiting(self.root)
+        before = line.index(folder) if folder in line else 0
+        return before + (folder in line and (self.root / "busy").exists())
+
+    def at_work(self) -> bool:
+        """Whether there is a process: our own, or that of another server."""
+        return (self._worker is not None and self._worker.poll() is None) or queue.held(self.root)
+
+    def wake(self) -> None:
+        """Start the process where there is none. It ends with this one, as its end of the pipe closes."""
+        with self._starting:
+            if self.at_work() or self._deaths >= DEATHS:
+                return
+            if self._worker is not None:
+                self._deaths += self._worker.returncode != 0
+                self._worker.stdin.close()
+            with open(self.root / "log.txt", "wb") as log:
+                self._worker = subprocess.Popen(
+                    [sys.executable, "-m", "genmodels.guests", str(self.root.resolve())],
+                    env=device.child_environment(),
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                    creationflags=getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),
+                )
+
+    def close(self) -> None:
+        """Let the process go."""
+        if self._worker is not None:
+            self._worker.kill()
+            self._worker.wait(timeout=jobs.PATIENCE)
+            self._worker.stdin.close()
+
+    def last_words(self) -> str:
+        """The end of the process's log, for the engineer."""
+        return files.read_word(self.root / "log.txt")[-4000:]
+
+
+def waiting(root: pathlib.Path) -> list[pathlib.Path]:
+    """The jobs that nobody has begun, the next one first."""
+    tickets = [(files.read_word(folder / "asked"), folder) for folder in files.folders(root)]
+    return [folder for ticket, folder in sorted(tickets) if ticket]
+
+
+def given(picture: str | pathlib.Path) -> bytes:
+    """The content of a picture: a data-URI, or the path (never as text: that comes from outside) of an upload."""
+    if isinstance(picture, pathlib.Path):
+        if not picture.is_file() or picture.stat().st_size > LARGEST:
+            raise Trouble("This picture cannot be read.")
+        return picture.read_bytes()
+    found = URI.fullmatch(picture) if isinstance(picture, str) and len(picture) < LARGEST else None
+    try:
+        content = base64.b64decode(found[2]) if found else b""
+    except binascii.Error as error:
+        raise Trouble("This picture cannot be read.") from error
+    if not content:
+        raise Trouble("This picture cannot be read.")
+    return content
