@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pathlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 
 import huggingface_hub
 import pytest
+from conftest import point_client
 from huggingface_hub import HfApi
 from huggingface_hub import errors as hub_errors
 from loopback import Fault, Hub
@@ -153,3 +157,34 @@ def test_a_fault_happens_as_often_as_asked(hub: Hub, api: HfApi) -> None:
     with pytest.raises(hub_errors.HfHubHTTPError):
         api.whoami()
     assert api.whoami()["name"] == "ada"
+
+
+@pytest.fixture
+def xet_hub(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A Hub by the client's default way, xet."""
+    pytest.importorskip("hf_xet")
+    with Hub() as started:
+        point_client(monkeypatch, started.url, tmp_path / "huggingface", xet=True)
+        yield started
+
+
+def test_xet_the_default_way(
+    xet_hub: Hub, folder: pathlib.Path, tmp_path: pathlib.Path, hub_environment: Callable
+) -> None:
+    hub = xet_hub
+    api = HfApi(endpoint=hub.url, token=hub.token("ada"))
+    api.create_repo("ada/faces", private=True)
+    api.upload_folder(repo_id="ada/faces", folder_path=folder, commit_message="By xet")
+    assert any("xet-write-token" in row.path for row in hub.log)
+    assert not any("lfs" in row.path for row in hub.log)
+    weights = (folder / "model.safetensors").read_bytes()
+    there = api.hf_hub_download("ada/faces", "model.safetensors")
+    assert pathlib.Path(there).read_bytes() == weights
+    assert any("xet-read-token" in row.path for row in hub.log)
+    code = "import sys, huggingface_hub as h; print(h.hf_hub_download('ada/faces', 'model.safetensors'))"
+    for without in ({}, {"HF_HUB_DISABLE_XET": "1"}):
+        environment = hub_environment(hub, tmp_path / f"other{len(without)}")
+        environment |= {"HF_TOKEN": str(api.token), **without}
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+        assert pathlib.Path(done.stdout.strip()).read_bytes() == weights, done.stderr
+    assert hub.files("ada/faces")["model.safetensors"] == weights

@@ -16,6 +16,7 @@ import uvicorn
 from . import routes
 from .repos import Repo, Store
 from .wire import Answer, Call, Fault, Hangup, Protocol, Refusal, Row, hang_up, receive_body, send_answer
+from .xet import Xet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Hub:
         self.page = 0  # most rows of a list in one answer; 0: as many as the Hub gives
         self.log: list[Row] = []
         self.people: dict[str, Person] = {}  # by token
-        self.xet = None
+        self.xet = Xet() if xet else None
         self._faults: list[Fault] = []
         self._lock = threading.RLock()
         self._port = port
@@ -57,6 +58,8 @@ class Hub:
 
     def __exit__(self, *trouble: object) -> None:
         self.down()
+        if self.xet:
+            self.xet.close()
 
     @property
     def url(self) -> str:
@@ -179,6 +182,9 @@ class Hub:
 
     def content(self, sha256: str) -> bytes:
         """The bytes of a stored file, whichever way they came."""
+        if sha256 not in self.store.blobs and self.xet:
+            file = next(file for file in self.store.all_files() if file.sha256 == sha256)
+            self.store.blobs[sha256] = self.xet.content(file.xet, file.size)
         return self.store.blobs[sha256]
 
     def files(self, repo: str, revision: str = "main", kind: str = "model") -> dict[str, bytes]:

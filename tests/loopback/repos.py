@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import hashlib
 import itertools
+from collections.abc import Iterator
 
 import yaml
 
@@ -151,6 +152,13 @@ class Store:
         sha256 = hashlib.sha256(content).hexdigest()
         self.blobs[sha256] = bytes(content)
         return sha256
+
+    def all_files(self) -> Iterator[File]:
+        """Every file of every commit that a branch or a tag leads to."""
+        for repo in self.repos.values():
+            for head in [*repo.branches.values(), *repo.tags.values()]:
+                for commit in head.line():
+                    yield from commit.files.values()
 
     def file(self, path: str, content: bytes) -> File:
         """A file as the Hub would store it."""

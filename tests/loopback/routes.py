@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import time
 import urllib.parse
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -228,6 +229,20 @@ def commit(hub: Hub, call: Call, person: Person | None, kind: str, name: str, re
     done = repo.advance(revision, changes, head.get("summary", ""), head.get("description", ""), person.name)
     url = f"{hub.url}/{page_of(repo)}/commit/{done.id}"
     return Answer({"success": True, "commitOid": done.id, "commitUrl": url, "hookOutput": ""})
+
+
+@route("GET", f"{REPO}/xet-(?P<way>read|write)-token/[^/]+")
+def xet_token(hub: Hub, call: Call, person: Person | None, kind: str, name: str, way: str) -> Answer:
+    """Where the xet store is: the client's Python reads the headers, its Rust the body."""
+    if way == "read":
+        readable(hub, person, kind, name, content=True)
+    else:
+        writable(hub, person, kind, name)
+    if not hub.xet:
+        raise Refusal(404, "This Hub has no xet store")
+    told = {"casUrl": hub.xet.url, "accessToken": "xet", "exp": int(time.time()) + 3600}
+    named = zip(("X-Xet-Cas-Url", "X-Xet-Access-Token", "X-Xet-Token-Expiration"), told.values(), strict=True)
+    return Answer(told, 200, {name: str(value) for name, value in named})
 
 
 def large_file(hub: Hub, repo: Repo, value: dict) -> File:
