@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import pathlib
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pydantic
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 _TYPES = {"torch.float32": "F32", "torch.int64": "I64"}  # a model's own types and safetensors' words for them
 MOST_PARAMETERS = 50_000_000
-LONGEST_NAME = 100  # letters
+LONGEST_NAME, LONGEST_LABEL, LONGEST_FACT = 100, 200, 2_000  # letters
+COUNTED = ("pictures", "held_out", "images", "seconds", "cores", "threads")  # facts that are numbers
 PUBLIC = (  # what may leave the machine; resume state and people's pictures never do
     "config.json",
     "model.safetensors",
@@ -61,9 +62,23 @@ class Config(pydantic.BaseModel):
     options: dict[str, Any]
     pixels: Literal[28, 32, 64]
     channels: Literal[1, 3]
-    classes: list[str] = pydantic.Field([], max_length=1_000)
+    classes: list[Annotated[str, pydantic.Field(max_length=LONGEST_LABEL)]] = pydantic.Field([], max_length=1_000)
     trained: dict[str, Any] = {}  # facts for people: pictures, seconds, images, set, licence, hardware
     wall: Wall  # how samples.webp is laid out
+
+    @pydantic.model_validator(mode="after")
+    def _sound(self) -> Config:
+        """No screen shall stumble over what a file from elsewhere says."""
+        for name, fact in self.trained.items():
+            wanted = (int, float) if name in COUNTED else dict if name == "plan" else object
+            sound = isinstance(fact, wanted) and (not isinstance(fact, int | float) or 0 <= fact < 1e15)
+            if not sound or (isinstance(fact, str) and len(fact) > LONGEST_FACT):
+                raise ValueError(f"{name} cannot be that")
+        labels, kinds = self.wall.labels, len(self.classes)
+        known = labels is None or (len(labels) == self.wall.count and all(0 <= each < kinds for each in labels))
+        if not known or (labels is None) != (kinds == 0):
+            raise ValueError("the wall shows other classes")
+        return self
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,6 +175,14 @@ class Checkpoint:
         The model is built without memory first and compared with the file's header, so a wrong file is refused before
         any is spent. Raises Trouble.
         """
+        model = self.blank()
+        state = read_weights(self.folder / "model.safetensors", model, self.name, device)
+        model = model.to_empty(device=device)
+        model.load_state_dict(state, strict=True)
+        return model.eval()
+
+    def blank(self) -> GenerativeModel:
+        """Its model without memory: the names, shapes and types that its weights must have. Raises Trouble."""
         import torch
 
         try:
@@ -167,11 +190,7 @@ class Checkpoint:
         except pydantic.ValidationError as error:
             raise Trouble("{name} asks for settings that this version does not allow.", name=self.name) from error
         with torch.device("meta"):
-            model = FAMILIES[self.config.family](options, self.picture)
-        state = read_weights(self.folder / "model.safetensors", model, self.name, device)
-        model = model.to_empty(device=device)
-        model.load_state_dict(state, strict=True)
-        return model.eval()
+            return FAMILIES[self.config.family](options, self.picture)
 
 
 def read_weights(path: pathlib.Path, model: nn.Module, name: str, device: str = "cpu") -> dict[str, Tensor]:

@@ -1,0 +1,162 @@
+"""Find: models on the Hub that the studio can take in, page by page, and a small picture of each."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import urllib.parse
+from typing import Any, Literal
+
+from PIL import Image
+
+from ..events import Trouble
+from ..models import FAMILIES
+from .client import Address, api, endpoint, patiently, reach, talking, within
+from .strict import LIMITS, SHEET_SIDE
+
+PAGE = 12  # models at a time
+PATIENCE = 10.0  # seconds for an answer
+SORTS = {"newest": "lastModified", "downloads": "downloads"}
+TAGS = {"checkpoint": ("genmodels",), "guest": ("diffusers",)}
+TASK = "unconditional-image-generation"  # of guests, where no words narrow it down
+LONGEST = 200  # letters of anything that other people wrote
+PREVIEW = (384, 192)  # pixels of a preview, at most: the upper part of a model's sheet
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """A model on the Hub, as its list tells it. Its words are other people's: show them as text."""
+
+    repo: str  # "user/name"
+    author: str
+    name: str
+    family: str  # "gan", "vae", a class of diffusers, or ""
+    downloads: int
+    updated: str  # day: "2026-11-24"
+    private: bool
+    gated: bool
+    licence: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """Some of what was found, and where to go on: "" where that is all."""
+
+    found: tuple[Found, ...]
+    cursor: str
+
+
+def search(
+    words: str = "",
+    *,
+    sort: Literal["newest", "downloads"] = "newest",
+    kind: Literal["checkpoint", "guest"] = "checkpoint",
+    cursor: str = "",
+    token: str | None = None,
+) -> Page:
+    """A page of models with these words in their name. Raises Trouble, within 2 seconds where nobody answers."""
+    tags, words = TAGS.get(kind, TAGS["checkpoint"]), line(words)
+    asked: list[tuple[str, str]] = [("filter", tag) for tag in tags]
+    asked += [("search", words)] if words else [("pipeline_tag", TASK)] if kind == "guest" else []
+    asked += [("sort", SORTS.get(sort, SORTS["newest"])), ("limit", str(PAGE)), ("full", "True"), ("cardData", "True")]
+    asked += [("config", "True")] if kind == "guest" else []
+    asked += [("cursor", cursor)] if cursor else []
+    reach()
+    with talking():
+        rows, following = patiently(lambda: within(PATIENCE, lambda: _page(asked, token)))
+    return Page(tuple(found for row in rows[: 4 * PAGE] if (found := _found(row))), following)
+
+
+def _page(asked: list[tuple[str, str]], token: str | None) -> tuple[list, str]:
+    """One page of the Hub's list, which the client only ever gives as a whole; and its cursor for the next."""
+    from huggingface_hub import get_session
+    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
+
+    headers = build_hf_headers(token=token or False, library_name="genmodels")
+    answer = get_session().get(f"{endpoint()}/api/models", params=asked, headers=headers, timeout=PATIENCE)
+    hf_raise_for_status(answer)
+    following = urllib.parse.urlsplit(answer.links.get("next", {}).get("url", "")).query
+    try:
+        rows = answer.json()
+    except (ValueError, RecursionError) as error:
+        raise Trouble("The Hub gave an answer that makes no sense. Try again later.") from error
+    return rows if isinstance(rows, list) else [], urllib.parse.parse_qs(following).get("cursor", [""])[0]
+
+
+def _found(row: Any) -> Found | None:
+    """A row of the list as plain data; None where it is not one."""
+    try:
+        repo = Address.parse(row["id"]).repo
+    except (Trouble, KeyError, TypeError, AttributeError):
+        return None
+    tags = [tag for tag in row.get("tags") or () if isinstance(tag, str)]
+    card = row["cardData"] if isinstance(row.get("cardData"), dict) else {}
+    licence = next((tag.removeprefix("license:") for tag in tags if tag.startswith("license:")), "")
+    count = row.get("downloads")
+    return Found(
+        repo=repo,
+        author=repo.split("/")[0],
+        name=line(card.get("model_name") or repo.split("/")[1]),
+        family=line(next((name for name in FAMILIES if name in tags), "") or _class(row)),
+        downloads=count if isinstance(count, int) else 0,
+        updated=line(row.get("lastModified") or "")[:10],
+        private=row.get("private") is True,
+        gated=bool(row.get("gated")),
+        licence=line(licence),
+    )
+
+
+def _class(row: dict) -> str:
+    """Which class of diffusers a guest is, where the list says it."""
+    config = row.get("config")
+    told = config.get("diffusers") if isinstance(config, dict) else None
+    return str(told.get("_class_name", "")) if isinstance(told, dict) else ""
+
+
+def line(text: object) -> str:
+    """What other people wrote, as one line without control characters, no longer than a screen bears."""
+    return " ".join("".join(c if c.isprintable() else " " for c in str(text)[: 4 * LONGEST]).split())[:LONGEST]
+
+
+def preview(repo: str, token: str | None) -> bytes:
+    """The upper part of a model's sheet of pictures, as a small WebP drawn anew; b"" where it has none that is sound.
+
+    Raises Trouble where the Hub does not answer.
+    """
+    repo = Address.parse(repo).repo
+    reach()
+    with talking(repo):
+        content = patiently(lambda: within(PATIENCE, lambda: _sheet(repo, token)))
+    try:
+        with Image.open(io.BytesIO(content), formats=("WEBP",)) as sheet:
+            if max(sheet.size) > SHEET_SIDE:
+                return b""
+            width, height = sheet.size
+            part = sheet.convert("RGB").crop((0, 0, width, min(height, max(1, width // 2))))
+            part.thumbnail(PREVIEW, Image.Resampling.BOX)
+            drawn = io.BytesIO()
+            part.save(drawn, "WEBP", quality=80, method=2)
+            return drawn.getvalue()
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return b""
+
+
+def _sheet(repo: str, token: str | None) -> bytes:
+    """A model's samples.webp, no more of it than a sheet can have; b"" where there is none or it is larger."""
+    from huggingface_hub import get_session, hf_hub_url
+    from huggingface_hub.errors import EntryNotFoundError
+    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
+
+    most, content = LIMITS["samples.webp"], bytearray()
+    url = hf_hub_url(repo, "samples.webp", endpoint=endpoint())
+    headers = build_hf_headers(token=token or False, library_name="genmodels")
+    try:
+        with get_session().stream("GET", url, headers=headers, timeout=PATIENCE) as answer:
+            hf_raise_for_status(answer)
+            for block in answer.iter_bytes():
+                content += block
+                if len(content) > most:
+                    return b""
+    except EntryNotFoundError:
+        return b""
+    return bytes(content)

@@ -1,0 +1,208 @@
+"""Pull: a checkpoint from the Hub becomes a folder here, whole or not at all; nothing in it is trusted."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Collection, Generator, Iterator
+
+from ..checkpoint import Checkpoint
+from ..events import Event, Finished, Problem, Progress, Trouble
+from ..models.guest_config import LARGEST_CONFIG, WEIGHTS, kind_of
+from .client import SENTENCES, Address
+from .download import (
+    Listing,
+    cache,
+    cached,
+    downloaded,
+    fits,
+    forget,
+    is_commit,
+    listed,
+    refuse_pickle,
+    remember,
+    shared_cache,
+)
+from .origin import Origin
+from .strict import LIMITS, NEEDED, check, check_config, check_header
+
+FETCHED = tuple(name for name in LIMITS if name != "model.onnx")
+LOADED = ("config.json", "model.safetensors")  # all that sampling needs
+AWAY = (SENTENCES["silent"], SENTENCES["offline"], SENTENCES[500])  # what is in the cache still serves
+CONFIG_SHARE = 0.05  # of the progress bar
+
+
+def pull(
+    address: Address, token: str | None, into: pathlib.Path, *, revision: str = "", private_machine: bool = False
+) -> Generator[Event, None, Origin]:
+    """Fetch a checkpoint into the folder `into`, which must not exist; ends in Finished and returns where it is from.
+
+    Names, sizes and settings are looked at before the weights are fetched, and everything again before the folder
+    appears. `private_machine` says that one person owns this machine, whose client's cache may be used. Raises Trouble.
+    """
+    address = dataclasses.replace(address, revision=revision or address.revision)
+    with cache(token, private_machine) as where, _room(into) as room, _named(address.repo):
+        folder, origin = yield from _snapshot(address, token, where, FETCHED, NEEDED)
+        for name in FETCHED:
+            if (folder / name).exists():
+                shutil.copyfile(folder / name, room / name)
+        try:
+            check(room)
+        except Trouble:
+            for name in FETCHED:  # pressed again, it is fetched again
+                forget(folder / name)
+            raise
+        origin.write(room)
+        room.chmod(0o755)
+        os.rename(room, into)
+    size = sum(file.stat().st_size for file in into.iterdir())
+    template = "{repo} is here: {n} MB, checked."
+    yield Finished(template=template, facts={"repo": address.repo, "n": round(size / 1e6, 1)}, result=str(into))
+    return origin
+
+
+def fetched(repo: str | Address, revision: str = "", token: str | None = None) -> pathlib.Path:
+    """The folder in the client's cache with a checkpoint's settings and weights, fetched where they are not there.
+
+    A commit that is there costs no request; a branch is asked after, and is as it was where nobody answers.
+    """
+    address = repo if isinstance(repo, Address) else Address.parse(repo)
+    address = dataclasses.replace(address, revision=revision or address.revision)
+    with _named(address.repo):
+        work = _snapshot(address, token, shared_cache(), LOADED, LOADED)
+        while True:
+            try:
+                next(work)
+            except StopIteration as end:
+                folder = end.value[0]
+                break
+        check_config(Checkpoint.open(folder), (folder / "model.safetensors").stat().st_size)
+        check_header(folder / "model.safetensors", address.repo)
+    return folder
+
+
+def kind(address: Address, token: str | None, *, private_machine: bool = False) -> str:
+    """What a repository holds: a "checkpoint", or a guest: "pipeline" or "autoencoder". Raises Trouble."""
+    if address.kind == "dataset":
+        raise Trouble("{repo} is a data set. Choose it in Train, where the pictures are chosen.", repo=address.repo)
+    with cache(token, private_machine) as where, _named(address.repo):
+        if is_commit(address.revision) and cached(address, NEEDED, where):
+            return "checkpoint"
+        try:
+            listing = listed(address, token)
+        except Trouble as trouble:
+            return _kind_here(address, where, trouble)
+        refuse_pickle(address.repo, listing.files)
+        if (index := _index(listing.files)) is None:
+            _needed(listing, NEEDED)
+            return "checkpoint"
+        fits(listing, {index: LARGEST_CONFIG})
+        folder = _drained(downloaded(listing, [index], token, where))
+        return kind_of(_parsed(folder / index), address.repo)
+
+
+def _kind_here(address: Address, where: pathlib.Path, trouble: Trouble) -> str:
+    """The same from what is in the cache, where the Hub is away."""
+    if trouble.template in AWAY:
+        if cached(address, NEEDED, where):
+            return "checkpoint"
+        for index in ("model_index.json", "config.json"):
+            if folder := cached(address, [index], where):
+                return kind_of(_parsed(folder / index), address.repo)
+    raise trouble
+
+
+def _index(names: Collection[str]) -> str | None:
+    """The file that says what a diffusers model is; None where this is none."""
+    if "model_index.json" in names:
+        return "model_index.json"
+    return "config.json" if "config.json" in names and any(name in names for name in WEIGHTS) else None
+
+
+def _parsed(file: pathlib.Path) -> object:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _needed(listing: Listing, needed: Collection[str]) -> None:
+    if missing := [name for name in needed if name not in listing.files]:
+        raise Trouble(
+            "{repo} holds no model that the studio knows: {file} is missing. "
+            "It takes in models made with GenModels Studio, and small diffusers models.",
+            repo=listing.repo,
+            file=missing[0],
+        )
+
+
+def _snapshot(
+    address: Address, token: str | None, where: pathlib.Path, wanted: Collection[str], needed: Collection[str]
+) -> Generator[Event, None, tuple[pathlib.Path, Origin]]:
+    """The folder in a cache with the wanted files, all of them within limits, and which commit that is."""
+    if is_commit(address.revision) and (found := cached(address, needed, where)):
+        return found, Origin(address.repo, address.revision, address.revision, private=token is not None)
+    try:
+        listing = listed(address, token)
+    except Trouble as trouble:
+        found = cached(address, needed, where) if trouble.template in AWAY else None
+        if found is None:
+            raise
+        template = "The Hub does not answer, so {repo} is as it was when it was last fetched."
+        yield Problem(name="away", template=template, facts={"repo": address.repo})
+        return found, Origin(address.repo, found.name, address.revision, private=token is not None)
+    refuse_pickle(address.repo, listing.files)
+    _needed(listing, needed)
+    names = fits(listing, {name: LIMITS[name] for name in wanted})
+    yield Progress(fraction=0.0)
+    folder = yield from _first(listing, token, where)
+    rest = [name for name in names if name != "config.json"]
+    folder = yield from downloaded(listing, rest, token, where, (CONFIG_SHARE, 1))
+    remember(address, listing.commit, where)
+    return folder, Origin(address.repo, listing.commit, address.revision, listing.private)
+
+
+def _first(listing: Listing, token: str | None, where: pathlib.Path) -> Generator[Event, None, pathlib.Path]:
+    """Fetch the settings, and refuse what cannot be built or cannot have weights of this size before these come."""
+    folder = yield from downloaded(listing, ["config.json"], token, where, (0, CONFIG_SHARE))
+    try:
+        check_config(Checkpoint.open(folder), listing.files["model.safetensors"])
+    except Trouble:
+        forget(folder / "config.json")
+        raise
+    return folder
+
+
+def _drained(work: Generator[Event, None, pathlib.Path]) -> pathlib.Path:
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
+@contextlib.contextmanager
+def _room(into: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A folder beside the one that shall appear; whatever is left in it goes."""
+    into.parent.mkdir(parents=True, exist_ok=True)
+    room = pathlib.Path(tempfile.mkdtemp(prefix=".incoming-", dir=into.parent))
+    try:
+        yield room
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _named(repo: str) -> Iterator[None]:
+    """Refusals name the repository, not a folder that nobody knows nor what a file calls itself."""
+    try:
+        yield
+    except Trouble as trouble:
+        if "name" in trouble.facts:
+            raise Trouble(trouble.template, **{**trouble.facts, "name": repo}) from trouble
+        raise
