@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 
 import huggingface_hub
@@ -12,7 +13,7 @@ import pytest
 from conftest import point_client
 from huggingface_hub import HfApi
 from huggingface_hub import errors as hub_errors
-from loopback import Fault, Hub
+from loopback import Claimed, Fault, Hub
 
 CARD = "---\nlicense: mit\nlibrary_name: genmodels\ntags:\n- genmodels\n- gan\n---\n# A model\n"
 
@@ -188,3 +189,107 @@ def test_xet_the_default_way(
         done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
         assert pathlib.Path(done.stdout.strip()).read_bytes() == weights, done.stderr
     assert hub.files("ada/faces")["model.safetensors"] == weights
+
+
+def status_of(call: Callable[[], object]) -> int:
+    """The status that a call of the client fails with."""
+    with pytest.raises(hub_errors.HfHubHTTPError) as failed:
+        call()
+    return failed.value.response.status_code
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 409, 412, 429, 500, 503])
+def test_every_status_reaches_the_client(hub: Hub, api: HfApi, status: int) -> None:
+    hub.put("ada/faces", {"config.json": b"{}"})
+    told = {"X-Error-Message": "No.", "Retry-After": "1"}
+    hub.fault(Fault("POST /api/models/ada/faces/commit/main", status=status, headers=told))
+
+    def upload() -> object:
+        return api.upload_file(repo_id="ada/faces", path_or_fileobj=b"[]", path_in_repo="config.json")
+
+    assert status_of(upload) == status
+    upload()
+    assert hub.files("ada/faces")["config.json"] == b"[]"
+
+
+def test_after_429_the_client_waits_as_long_as_told(hub: Hub, api: HfApi) -> None:
+    hub.put("ada/faces", {"README.md": CARD.encode()})
+    hub.fault(Fault("GET /api/models$", status=429, headers={"Retry-After": "1"}))
+    began = time.monotonic()
+    assert len(list(api.list_models(filter="genmodels"))) == 1
+    assert 1 <= time.monotonic() - began < 6
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["FIN", "RST"])
+def test_cut_in_an_upload_the_client_tries_again(hub: Hub, api: HfApi, reset: bool) -> None:
+    api.create_repo("ada/faces")
+    hub.fault(Fault("PUT /lfs-upload/", cut_upload=100_000, reset=reset))
+    weights = bytes(range(256)) * 4000
+    api.upload_file(repo_id="ada/faces", path_or_fileobj=weights, path_in_repo="model.safetensors")
+    assert hub.files("ada/faces")["model.safetensors"] == weights
+    assert [row.status for row in hub.log if row.path.startswith("/lfs-upload/")] == [0, 200]
+
+
+def test_cut_in_a_download_the_client_goes_on_unless_it_was_reset(hub: Hub, api: HfApi) -> None:
+    import httpx2
+
+    weights = bytes(range(256)) * 4000
+    hub.put("ada/faces", {"model.safetensors": weights})
+    hub.fault(Fault("GET /lfs/", cut_download=300_000, reset=True))
+    with pytest.raises(httpx2.HTTPError):
+        api.hf_hub_download("ada/faces", "model.safetensors")
+    hub.clear()
+    hub.fault(Fault("GET /lfs/", cut_download=300_000))
+    path = api.hf_hub_download("ada/faces", "model.safetensors")
+    assert pathlib.Path(path).read_bytes() == weights
+    assert [row.status for row in hub.log if row.method == "GET" and row.path.startswith("/lfs/")] == [0, 200]
+
+
+def test_slow_by_a_delay_and_by_a_pace(hub: Hub, api: HfApi) -> None:
+    hub.put("ada/faces", {"model.safetensors": b"x" * 300_000})
+    hub.fault(Fault("GET /api/whoami-v2", delay=0.4))
+    hub.fault(Fault("GET /lfs/", pace=500_000))
+    for call in (api.whoami, lambda: api.hf_hub_download("ada/faces", "model.safetensors")):
+        began = time.monotonic()
+        call()
+        assert time.monotonic() - began > 0.39
+
+
+def test_down_and_up_again_at_the_same_address(hub: Hub, api: HfApi) -> None:
+    import httpx2
+
+    hub.put("ada/faces", {"config.json": b"{}"})
+    api.whoami()
+    hub.down()
+    with pytest.raises(httpx2.ConnectError):
+        api.model_info("ada/faces")
+    hub.up()
+    assert api.model_info("ada/faces").id == "ada/faces"
+
+
+def test_reset_before_any_answer(hub: Hub, api: HfApi) -> None:
+    import httpx2
+
+    hub.fault(Fault("GET /api/whoami-v2", reset=True))
+    with pytest.raises(httpx2.HTTPError):
+        api.whoami()
+    assert api.whoami()["name"] == "ada"
+
+
+def test_a_range_of_a_large_file(hub: Hub) -> None:
+    import httpx2
+
+    data = bytes(range(256)) * 40
+    hub.put("ada/digits", {"train.parquet": data, "notes.txt": data}, kind="dataset")
+    for name in ("train.parquet", "notes.txt"):
+        url = f"{hub.url}/datasets/ada/digits/resolve/main/{name}"
+        for asked, expected in (("bytes=10-19", data[10:20]), ("bytes=-8", data[-8:]), ("bytes=10000-", data[10000:])):
+            got = httpx2.get(url, headers={"Range": asked}, follow_redirects=True)
+            assert (got.status_code, got.content) == (206, expected)
+
+
+def test_a_file_may_claim_to_be_larger_than_it_is(hub: Hub, api: HfApi) -> None:
+    hub.put("ada/huge", {"model.safetensors": Claimed(b"small", 5_000_000_000)})
+    assert next(iter(api.get_paths_info("ada/huge", "model.safetensors"))).size == 5_000_000_000
+    url = huggingface_hub.hf_hub_url("ada/huge", "model.safetensors", endpoint=hub.url)
+    assert huggingface_hub.get_hf_file_metadata(url, token=False).size == 5_000_000_000
