@@ -1,4 +1,4 @@
-"""Create: a wall of pictures at once, and what to do with it."""
+"""Create: a wall of pictures at once, and what to do with it; one's own picture; guests from the Hub."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from ..library import Shelved
 from ..studio import Studio
 from ..walls import STORED, Ask, Wall, counts_of
 from . import views
-from .page import LIVE, Page, download, noted, pane, told
+from .guest_step import GuestStep
+from .page import LIVE, QUIET, Page, download, noted, pane, told
 from .words import say
+from .your_picture import YourPicture
 
 ALL = -1  # every class in turn
 
@@ -27,6 +29,26 @@ class Create:
         wall = studio.stored(None, first.key) if first else None
         self.page, self.model = page, gr.State(first.key if first else "")
         self.index = gr.State(0)
+        with gr.Tabs(elem_id="places", selected="wall") as self.places:
+            with gr.Tab(say("Wall"), id="wall"):
+                self._wall(first, wall)
+            if hasattr(studio, "guests"):
+                with gr.Tab(say("Your picture"), id="picture") as mirror:
+                    self.yours = YourPicture(page)
+                with gr.Tab(say("Guests"), id="guests") as parlour:
+                    self.guests = GuestStep(page)
+        self.asked = [page.visitor, self.model, self.seed, self.count, self.what, self.diversity]
+        self.outputs = [
+            *(self.model, self.index, self.cards, self.wall, self.about, self.picked),
+            *(self.what, self.count, self.seed, self.diversity, self.places),
+        ]
+        self._wire(studio)
+        for place, room in ((self.yours, mirror), (self.guests, parlour)) if hasattr(studio, "guests") else ():
+            room.select(told(place.attach), place.attached, place.outputs, queue=False, **QUIET)
+
+    def _wall(self, first: Shelved | None, wall: Wall | None) -> None:
+        """The place that is open: pictures by the dozen, and what to do with them."""
+        studio = self.page.studio
         self.cards = pane(views.model_cards(studio.models(None), first.key if first else ""), "models")
         with gr.Row(elem_classes="room"):
             with gr.Column(scale=11, min_width=320, elem_id="wall_side"):
@@ -65,12 +87,6 @@ class Create:
                 )
                 self.picked = pane(_picked(studio, wall, 0), "picked")
                 self.save_all = gr.Button(say("Save all as ZIP"), elem_id="save_all")
-        self.asked = [page.visitor, self.model, self.seed, self.count, self.what, self.diversity]
-        self.outputs = [
-            *(self.model, self.index, self.cards, self.wall, self.about, self.picked),
-            *(self.what, self.count, self.seed, self.diversity),
-        ]
-        self._wire(studio)
 
     def _wire(self, studio: Studio) -> None:
         shown = [self.wall, self.picked]
@@ -89,7 +105,7 @@ class Create:
             index, label = int(event.index), int(event.label) if event.label else None
             return index, views.picked(studio.picture(visitor, _ask(model, seed, count, what, diversity), index, label))
 
-        @noted(5, 10)
+        @noted(5, 11)
         def choose(visitor: str, event: gr.EventData) -> tuple:
             return self.open_model(visitor, event.model)
 
@@ -110,7 +126,7 @@ class Create:
         studio = self.page.studio
         model = studio.model(visitor, key)
         if model is None:
-            return "", 0, "", _wall(None, 0), "", "", *[gr.skip()] * 4
+            return "", 0, "", _wall(None, 0), "", "", *[gr.skip()] * 5
         wall = studio.stored(visitor, model.key)
         return (
             model.key,
@@ -123,6 +139,7 @@ class Create:
             gr.Radio(**_counts(model, wall)),
             wall.ask.seed,
             STORED,
+            gr.Tabs(selected="wall"),
         )
 
     def refresh(self, visitor: str | None, key: str) -> str:

@@ -1,0 +1,237 @@
+"""Create, Your picture: drawn, filmed or from a file; rebuilt by a model, blended with another, walked around."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from . import gather_views, guest_views, views
+from .page import LIVE, QUIET, Page, download, noted, pane, told
+from .pictures_step import GATHER
+from .words import say
+
+if TYPE_CHECKING:
+    from ..guests import Drawing, GuestCard
+    from ..library import Shelved
+
+POLL = 0.35  # seconds
+FRAMES = 25  # pictures of a blend or a walk: five by five
+FILMS = ("blend", "walk")
+REBUILDS = "vae"  # the family that can
+
+
+class YourPicture:
+    """The components of the place. Handlers return only what changes of `outputs`."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        models, guests = self._shelf(None)
+        first = next(iter(models), None)
+        self.model, self.job, self.film_job = gr.State(first.key if first else ""), gr.State(""), gr.State("")
+        self.mirrored = gr.State("")  # the job that hangs in the mirror, so that it is not sent again
+        self.given = gr.BrowserState({}, storage_key="genmodels-given", secret="genmodels-studio")
+        self.cards = pane(guest_views.rebuilder_cards(models, guests, self.model.value), "rebuilders")
+        with gr.Row(elem_classes=["room"], elem_id="your_picture"):
+            with gr.Column(scale=11, min_width=320, elem_id="mirror_side"):
+                self.mirror = pane(guest_views.mirror("", None), "mirror")
+                self.film = pane("", "film")
+            with gr.Column(scale=7, min_width=300, elem_classes=["desk"], elem_id="picture_side"):
+                self._desk(first)
+        self.timer = gr.Timer(POLL, active=False)
+        self.outputs = [
+            *(self.model, self.job, self.film_job, self.mirrored, self.given),
+            *(self.cards, self.slots, self.give, self.own, self.mirror, self.film),
+            *(self.walk, self.blend, self.status, self.cancel, self.bundle, self.timer),
+        ]
+        self._wire()
+        self._wire_films()
+
+    def _desk(self, first: Shelved | None) -> None:
+        self.slots = pane(guest_views.slots(["", ""], 0), "slots")
+        self.give = gr.HTML(
+            gather_views.giver(), js_on_load=GATHER, apply_default_css=False, elem_id="give", paper=_paper(first)
+        )
+        self.own = pane(guest_views.examples(_strip(first)), "own_of_model")
+        with gr.Row():
+            self.walk = gr.Button(
+                say("Walk around it"), interactive=False, elem_id="walk", min_width=130, variant="primary"
+            )
+            self.blend = gr.Button(say("Blend the two"), interactive=False, elem_id="blend", min_width=130)
+        self.status = pane("", "picture_status")
+        self.cancel = gr.Button(say("Cancel"), visible=False, size="md", elem_id="cancel_picture")
+        self.bundle = gr.Button(say("Save the film's pictures as ZIP"), visible=False, elem_id="save_film_all")
+
+    def _wire(self) -> None:
+        guests, visitor = self.page.studio.guests, self.page.visitor
+        known = [visitor, self.model, self.given]
+        noted_here = noted(self.outputs.index(self.status), len(self.outputs))
+
+        @noted_here
+        def take(token: str, model: str, given: Any, event: gr.EventData) -> dict:
+            pictures, active = _places(given)
+            pictures[active] = guest_views.trusted(event.data)
+            return self._rebuild(token, model, pictures, active)
+
+        @noted_here
+        def take_own(token: str, model: str, given: Any, event: gr.EventData) -> dict:
+            (pictures, active), strip = _places(given), _strip(self._find(token, model))
+            pictures[active] = views.png_uri(strip[int(event.index)])
+            return self._rebuild(token, model, pictures, active)
+
+        @noted_here
+        def turn(token: str, model: str, given: Any, event: gr.EventData) -> dict:
+            return self._rebuild(token, model, _places(given)[0], int(event.index))
+
+        @noted_here
+        def choose(token: str, given: Any, event: gr.EventData) -> dict:
+            return self._about(token, event.model) | self._rebuild(token, event.model, *_places(given))
+
+        @noted_here
+        def tick(token: str, job: str, film_job: str, mirrored: str) -> dict:
+            return self._seen(guests.look(token, job), guests.look(token, film_job), mirrored)
+
+        self.give.picture(take, known, self.outputs, **LIVE)
+        self.own.pick(take_own, known, self.outputs, **LIVE)
+        self.slots.pick(turn, known, self.outputs, **LIVE)
+        self.cards.pick(choose, [visitor, self.given], self.outputs, **LIVE)
+        jobs = [visitor, self.job, self.film_job, self.mirrored]
+        self.timer.tick(tick, jobs, self.outputs, queue=False, **QUIET)
+
+    def _wire_films(self) -> None:
+        guests, visitor = self.page.studio.guests, self.page.visitor
+
+        @told
+        def walk(token: str, model: str, given: Any) -> dict:
+            pictures, active = _places(given)
+            seed = secrets.randbelow(1_000_000)
+            return self._filming(guests.look(token, guests.walk(token, model, pictures[active], seed, FRAMES)))
+
+        @told
+        def blend(token: str, model: str, given: Any) -> dict:
+            return self._filming(guests.look(token, guests.blend(token, model, *_places(given)[0], FRAMES)))
+
+        @told
+        def cancel(token: str, job: str, film_job: str) -> dict:
+            for key in filter(None, (film_job, job)):
+                if (drawing := guests.look(token, key)) and drawing.alive:
+                    guests.cancel(token, key)
+            return {self.status: views.note(say("You stopped it.")), **self._rest()}
+
+        @told
+        def bundle(token: str, film_job: str) -> Any:
+            return guests.bundle(token, film_job)
+
+        known = [visitor, self.model, self.given]
+        self.walk.click(walk, known, self.outputs, trigger_mode="once", **QUIET)
+        self.blend.click(blend, known, self.outputs, trigger_mode="once", **QUIET)
+        self.cancel.click(cancel, [visitor, self.job, self.film_job], self.outputs, queue=False, **QUIET)
+        download(self.bundle, bundle, [visitor, self.film_job])
+
+    def attach(self, token: str, model: str, given: Any, job: str, film_job: str) -> dict:
+        """What was going on, found again when somebody comes to the place; the shelf as it is now."""
+        guests = self.page.studio.guests
+        job, film_job = job or guests.again(token, ("rebuild",)), film_job or guests.again(token, FILMS)
+        drawing, film = guests.look(token, job), guests.look(token, film_job)
+        pictures, active = _places(given)
+        if not any(pictures):
+            drawing = film = None
+        last = drawing or film
+        shown = self._about(token, last.guest if last else model) | self._given(pictures, active)
+        shown |= {self.job: job if drawing else "", self.film_job: film_job if film else ""}
+        if drawing is None or drawing.alive:
+            shown[self.mirror] = guest_views.mirror(pictures[active], None)
+        return shown | self._seen(drawing, film, "")
+
+    @property
+    def attached(self) -> list[Any]:
+        """What `attach` asks for."""
+        return [self.page.visitor, self.model, self.given, self.job, self.film_job]
+
+    # ---- inside
+
+    def _rebuild(self, token: str, model: str, pictures: list[str], active: int) -> dict:
+        """Begin to rebuild the picture that is active, at once."""
+        shown = self._given(pictures, active)
+        if not pictures[active] or not model:
+            return shown | {self.mirror: guest_views.mirror("", None), self.mirrored: ""}
+        job = self.page.studio.guests.rebuild(token, model, [pictures[active]])
+        waiting = guest_views.mirror(pictures[active], None)
+        return shown | {self.job: job, self.mirrored: "", self.mirror: waiting, self.timer: gr.Timer(active=True)}
+
+    def _given(self, pictures: list[str], active: int) -> dict:
+        return {
+            self.given: {"pictures": pictures, "active": active},
+            self.slots: guest_views.slots(pictures, active),
+            self.walk: gr.Button(interactive=bool(pictures[active])),
+            self.blend: gr.Button(interactive=all(pictures)),
+        }
+
+    def _about(self, token: str, key: str) -> dict:
+        """What changes with the model: its card, its own pictures, the colour of paper, and no film yet."""
+        models, guests = self._shelf(token)
+        model = self._find(token, key)
+        return {
+            self.model: model.key if model else "",
+            self.cards: guest_views.rebuilder_cards(models, guests, model.key if model else ""),
+            self.own: guest_views.examples(_strip(model)),
+            self.give: gr.HTML(paper=_paper(model)),
+            self.film: "",
+            self.film_job: "",
+            self.bundle: gr.Button(visible=False),
+        }
+
+    def _filming(self, film: Drawing) -> dict:
+        """A film has begun."""
+        return {self.film_job: film.key} | self._seen(None, film, "")
+
+    def _seen(self, drawing: Drawing | None, film: Drawing | None, mirrored: str) -> dict:
+        """How the two jobs stand, either of which may be none."""
+        going = [each for each in (film, drawing) if each is not None and each.alive]
+        wrong = [each for each in (film, drawing) if each is not None and not each.alive and not each.sheet]
+        spoken = next(iter((*going, *wrong)), None)
+        shown = {
+            self.status: guest_views.status(spoken),
+            self.cancel: gr.Button(visible=bool(going)),
+            self.timer: gr.Timer(active=bool(going)),
+        }
+        if drawing is not None and not drawing.alive and drawing.key != mirrored and drawing.sheet:
+            shown |= {self.mirror: guest_views.mirror("", drawing), self.mirrored: drawing.key}
+        if film is not None:
+            done = not film.alive and bool(film.film)
+            shown |= {self.film: guest_views.film(film), self.bundle: gr.Button(visible=done)}
+        return shown
+
+    def _rest(self) -> dict:
+        return {self.cancel: gr.Button(visible=False), self.timer: gr.Timer(active=False)}
+
+    def _shelf(self, token: str | None) -> tuple[list[Shelved], list[GuestCard]]:
+        """Models and guests that can rebuild a picture."""
+        studio = self.page.studio
+        models = [model for model in studio.models(token) if model.family == REBUILDS]
+        guests = studio.guests.all(token) if token else []  # while the page is built, nobody is there
+        return models, [guest for guest in guests if guest.kind == "autoencoder"]
+
+    def _find(self, token: str | None, key: str) -> Shelved | GuestCard | None:
+        """The one with this key, else the first."""
+        both = [each for shelf in self._shelf(token) for each in shelf]
+        return next((each for each in both if each.key == key), next(iter(both), None))
+
+
+def _places(given: Any) -> tuple[list[str], int]:
+    """The two pictures and which is active; what the browser kept is not trusted."""
+    known = given if isinstance(given, dict) else {}
+    pictures = known.get("pictures")
+    pictures = [guest_views.trusted(each) for each in pictures] if isinstance(pictures, list) else []
+    return [*pictures, "", ""][:2], int(known.get("active") == 1)
+
+
+def _strip(model: Shelved | GuestCard | None) -> Any:
+    return None if model is None else model.strip
+
+
+def _paper(model: Shelved | GuestCard | None) -> str:
+    """Whether what the model knows stands on dark or on light ground."""
+    strip = _strip(model)
+    return "dark" if strip is not None and strip.mean() < 110 else "light"
