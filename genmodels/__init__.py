@@ -3,6 +3,7 @@
     for event in genmodels.train(pictures, family="gan", size="small", budget=60, into="mine"):
         print(event)
     genmodels.load("mine").sample(seed=1, indices=range(16))
+    genmodels.load("user/model", revision="v1").sample(seed=1, indices=range(16))  # from the Hugging Face Hub
     genmodels.evaluate("mine", pictures).number("f1")
 
 Importing this package imports no torch; the names below bring it when they are first used.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -32,11 +34,26 @@ def home() -> pathlib.Path:
     return pathlib.Path(given) if given else pathlib.Path(__file__).resolve().parents[1] / "checkpoints" / "local"
 
 
-def load(folder: str | os.PathLike, device: str = "cpu") -> GenerativeModel:
-    """The trained model in a checkpoint folder, ready to sample from."""
+def load(model: str | os.PathLike, device: str = "cpu", *, revision: str = "") -> GenerativeModel:
+    """The trained model in a checkpoint folder, or in a repository on the Hub ("user/name"), ready to sample from.
+
+    `revision` is a branch, tag or commit of the repository; a commit that was fetched before needs no network. From
+    the Hub, as from a folder, only data is read: everything is checked, and nothing is ever run. Raises Trouble.
+    """
     from .checkpoint import Checkpoint
 
-    return Checkpoint.open(pathlib.Path(folder)).load(device)
+    if revision or (_like_a_repository(model) and not pathlib.Path(model).exists()):
+        from .hub.client import machine_token
+        from .hub.pull import fetched
+
+        model = fetched(str(model), revision, machine_token())
+    return Checkpoint.open(pathlib.Path(model)).load(device)
+
+
+def _like_a_repository(model: str | os.PathLike) -> bool:
+    """Whether a text has the form "user/name", with @revision or without, or is an address in a browser."""
+    word = r"[A-Za-z0-9][\w.-]*"
+    return isinstance(model, str) and re.fullmatch(rf"https?://.+|{word}/{word}(@.+)?", model) is not None
 
 
 def train(

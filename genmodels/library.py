@@ -15,16 +15,18 @@ import zipfile
 from collections.abc import Iterator
 
 import numpy as np
-from PIL import Image
 
 from .checkpoint import PUBLIC, Checkpoint
 from .data import starters
 from .events import Trouble
+from .hub.origin import FILE as ORIGIN
+from .hub.origin import Origin
+from .hub.strict import NEEDED, check
 from .images import PictureFormat
 from .runs.result import slug
 
-NEEDED = ("config.json", "model.safetensors", "samples.webp")
-LARGEST, SHEET_SIDE = 200 << 20, 4096  # bytes of all files of an uploaded model; pixels a side of its sheet
+LARGEST = 400 << 20  # bytes of all files of an uploaded model
+KEPT = ("generated.md", "published.md")  # private files that stay when another version of a model takes its place
 KEY = re.compile(r"(own/)?([a-z0-9][a-z0-9-]{0,80})")
 OWN = "own/"  # before the folder's name in the key of a model that somebody made here
 OWNER = "owner"  # a private file beside the public ones: whose model it is
@@ -45,6 +47,7 @@ class Shelved:
     ours: bool  # ships with the studio: cannot be renamed or deleted
     made: float  # when, seconds since 1970
     identity: str  # a short hash of its weights
+    origin: Origin | None = None  # where it came from or went to on the Hub
 
 
 class Library:
@@ -52,7 +55,7 @@ class Library:
 
     def __init__(self, shipped: pathlib.Path, local: pathlib.Path) -> None:
         self.shipped, self.local = shipped, local
-        self._cards: dict[tuple[str, int], Shelved] = {}
+        self._cards: dict[tuple, Shelved] = {}
 
     def models(self, owner: str) -> list[Shelved]:
         """What this owner may use: their own, newest first, then those that ship."""
@@ -78,9 +81,8 @@ class Library:
 
     def rename(self, owner: str, key: str, name: str) -> None:
         """Call a model something else; its folder and its recipes keep their address."""
-        folder, name = self._own(owner, key), clean_name(name)
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        _replace(folder / "config.json", json.dumps(config | {"name": name}, ensure_ascii=False, indent=1))
+        folder = self._own(owner, key)
+        _call(folder, name)
         if (folder / "README.md").exists():
             from . import card
 
@@ -108,11 +110,37 @@ class Library:
         """Take in a ZIP that `pack` wrote, here or elsewhere. Everything is checked before it is on the shelf."""
         with self._incoming() as folder:
             _extract(source, folder)
-            _check_sheet(folder / "samples.webp")
-            found = Checkpoint.open(folder)
-            found.load()  # strict: names, shapes, types and finiteness of every weight
-            found.wall_pixels()
-            return self._shelve(folder, owner, found.name)
+            return self._shelve(folder, owner, _call(folder, check(folder).config.name or source.stem))
+
+    def adopt(self, owner: str, folder: pathlib.Path, name: str = "") -> str:
+        """Put a checkpoint folder that was pulled, and so checked, on the shelf; it moves there. Returns its key.
+
+        `name` is what to call it where it has no name of its own.
+        """
+        with self._incoming() as room:
+            fresh = room / "model"
+            shutil.move(folder, fresh)
+            return self._shelve(fresh, owner, _call(fresh, Checkpoint.open(fresh).config.name or name))
+
+    def replace(self, owner: str, key: str, folder: pathlib.Path) -> None:
+        """Put another version, pulled and so checked, in the place of a model; it keeps its key, owner and name."""
+        old = self._own(owner, key)
+        name = self.find(owner, key).name
+        with self._incoming() as room:
+            fresh, gone = room / "model", room / "gone"
+            shutil.move(folder, fresh)
+            for kept in KEPT:
+                if (old / kept).exists():
+                    shutil.copyfile(old / kept, fresh / kept)
+            (fresh / OWNER).write_text(owner, encoding="utf-8")
+            _call(fresh, name)
+            fresh.chmod(0o755)
+            old.rename(gone)
+            try:
+                fresh.rename(old)
+            except OSError:
+                gone.rename(old)
+                raise
 
     @contextlib.contextmanager
     def _incoming(self) -> Iterator[pathlib.Path]:
@@ -138,7 +166,7 @@ class Library:
 
     def _card(self, folder: pathlib.Path, ours: bool) -> Shelved | None:
         try:
-            stamp = (str(folder), (folder / "config.json").stat().st_mtime_ns)
+            stamp = (str(folder), *(_changed(folder / name) for name in ("config.json", "model.safetensors", ORIGIN)))
             if stamp not in self._cards:
                 found = Checkpoint.open(folder)
                 self._cards[stamp] = Shelved(
@@ -153,6 +181,7 @@ class Library:
                     ours=ours,
                     made=(folder / "model.safetensors").stat().st_mtime,
                     identity=found.identity,
+                    origin=Origin.of(folder),
                 )
             return self._cards[stamp]
         except (OSError, ValueError, KeyError, Trouble):  # a folder that is no model is not shown
@@ -171,6 +200,24 @@ def clean_name(name: str) -> str:
     if not plain:
         raise Trouble("Give it a name first.")
     return plain
+
+
+def _call(folder: pathlib.Path, name: str) -> str:
+    """Give a checkpoint folder a name that a screen can show; returns it."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    name = clean_name(name)
+    if config.get("name") != name:
+        _replace(folder / "config.json", json.dumps(config | {"name": name}, ensure_ascii=False, indent=1))
+    return name
+
+
+def _changed(file: pathlib.Path) -> tuple[int, int]:
+    """When a file was changed, and which file it is; zeros where there is none."""
+    try:
+        told = file.stat()
+        return told.st_mtime_ns, told.st_ino
+    except OSError:
+        return 0, 0
 
 
 def _folders(shelf: pathlib.Path) -> list[pathlib.Path]:
@@ -215,13 +262,3 @@ def _extract(source: pathlib.Path, into: pathlib.Path) -> None:
                         file.write(block)
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError) as problem:
         raise Trouble("This file cannot be opened as a ZIP. Download the model again and try once more.") from problem
-
-
-def _check_sheet(file: pathlib.Path) -> None:
-    try:
-        with Image.open(file, formats=("WEBP",)) as sheet:
-            small = max(sheet.size) <= SHEET_SIDE
-    except (OSError, Image.DecompressionBombError) as problem:
-        raise Trouble("The pictures in this model cannot be read.") from problem
-    if not small:
-        raise Trouble("The pictures in this model cannot be read.")

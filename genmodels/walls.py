@@ -15,6 +15,7 @@ import numpy as np
 from . import __version__
 from .checkpoint import Checkpoint
 from .events import Trouble
+from .hub.origin import Origin
 from .images import grid, png
 from .library import Library, Shelved, slug
 from .sampler import Sampler
@@ -145,19 +146,25 @@ class Walls:
         return self.sampler.draw(folder, ask.seed, indices, labels, ask.diversity, view)
 
     def _made(self, model: Shelved, ask: Ask, pixels: np.ndarray, index: int, label: int | None) -> Made:
-        known = recipe(model.key, model.name, model.identity, ask.seed, ask.diversity, label)
+        known = recipe(model.key, model.name, model.identity, ask.seed, ask.diversity, label, model.origin)
         kind = "" if label is None else model.picture.classes[label]
         return Made(pixels, {**known, "index": index, "class": kind})
 
 
-def recipe(key: str, name: str, identity: str, seed: int, diversity: float, label: int | None) -> dict[str, Any]:
-    """What makes pictures again: the model and its controls, as plain data. Who draws one adds its index."""
+def recipe(
+    key: str, name: str, identity: str, seed: int, diversity: float, label: int | None, origin: Origin | None = None
+) -> dict[str, Any]:
+    """What makes pictures again: the model and its controls, as plain data. Who draws one adds its index.
+
+    A model that came from the Hub or went there is named by repository and commit, which never change.
+    """
     return {
         "format": 1,
         "studio": __version__,
         "model": key,
         "name": name,
         "identity": identity,
+        **({"hub": {"repo": origin.repo, "commit": origin.commit}} if origin else {}),
         "seed": seed,
         "diversity": diversity,
         "label": label,

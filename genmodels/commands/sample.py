@@ -20,6 +20,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 
 def act(chosen: argparse.Namespace) -> None:
+    from ..hub.origin import Origin
     from ..images import grid, png, to_pixels
     from ..walls import recipe
 
@@ -31,7 +32,8 @@ def act(chosen: argparse.Namespace) -> None:
     label = _label(chosen.label, found.picture.classes)
     labels = None if label is None else [label] * chosen.count
     pixels = to_pixels(found.load().sample(chosen.seed, range(chosen.count), labels, chosen.diversity))
-    known = recipe(found.folder.name, found.name, found.identity, chosen.seed, chosen.diversity, label)
+    origin = Origin.of(found.folder)
+    known = recipe(found.folder.name, found.name, found.identity, chosen.seed, chosen.diversity, label, origin)
     if chosen.out.suffix.lower() == ".png":
         columns = 8 if chosen.count > 4 else chosen.count
         chosen.out.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from .download import PATIENCE
 from .find import line
 from .origin import Origin
 
-MOST = 50  # versions shown
+MOST, FIRST = 50, "initial commit"  # versions shown; the one that the Hub makes itself, with nothing in it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +41,7 @@ def of(repo: str, token: str | None) -> tuple[Revision, ...]:
             each.created_at.timestamp(),
         )
         for each in commits[:MOST]
+        if each.title != FIRST
     )
 
 
