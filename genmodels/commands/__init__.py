@@ -3,8 +3,10 @@
 COMMANDS = {
     "train": "Train a model on a starter set, or on a folder or ZIP of your own pictures.",
     "sample": "Make pictures with a trained model.",
+    "rebuild": "Rebuild pictures with a VAE or a guest autoencoder; blend two, or go for a walk from one.",
     "evaluate": "Measure how good and how varied a model's pictures are, and whether it copied.",
     "odd": "Rank pictures by how little they belong with what a model learned.",
+    "export": "Write a model as an ONNX file, which draws without torch and without this package.",
     "runs": "See the trainings on this machine; pause, go on, stop, delete.",
     "bench": "Measure how fast every family and size trains on this machine.",
     "doctor": "Say what this machine can do, and what is missing.",

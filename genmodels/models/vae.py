@@ -213,7 +213,7 @@ class Vae(GenerativeModel):
 
     def draw(self, noise: Tensor, choice: Tensor, labels: Tensor | None, diversity: float) -> Tensor:
         """A component by chance, then a point in it; diversity shrinks or widens the component, not the choice."""
-        group = torch.zeros(len(noise), dtype=torch.long, device=noise.device) if labels is None else labels
+        group = torch.zeros_like(choice, dtype=torch.long) if labels is None else labels
         bounds = self.weights[group].cumsum(1)  # [n, components]
         component = (choice[:, None] * bounds[:, -1:] > bounds).sum(1)  # never one that has no weight
         around = self.factors[group, component] @ (diversity * noise)[:, :, None]  # [n, latent, 1]
