@@ -11,6 +11,7 @@ import re
 import secrets
 import shutil
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterator
 
@@ -26,6 +27,7 @@ from .images import PictureFormat
 from .runs.result import slug
 
 LARGEST = 400 << 20  # bytes of all files of an uploaded model
+LEFT_SECONDS = 3_600  # so long nothing takes to come in
 KEPT = ("generated.md", "published.md")  # private files that stay when another version of a model takes its place
 KEY = re.compile(r"(own/)?([a-z0-9][a-z0-9-]{0,80})")
 OWN = "own/"  # before the folder's name in the key of a model that somebody made here
@@ -145,6 +147,9 @@ class Library:
     @contextlib.contextmanager
     def _incoming(self) -> Iterator[pathlib.Path]:
         self.local.mkdir(parents=True, exist_ok=True)
+        for left in self.local.glob(".incoming-*"):  # by a process that was killed
+            if left.stat().st_mtime < time.time() - LEFT_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
         folder = pathlib.Path(tempfile.mkdtemp(prefix=".incoming-", dir=self.local))
         try:
             yield folder
