@@ -100,11 +100,8 @@ class Worker:
 
 
 def _guest(place: pathlib.Path, name: str) -> Any:
-    import torch
-
     from ..models import guest
 
-    torch.set_num_threads(device.threads())
     return guest.load(place, str(device.choose()), name)
 
 

@@ -9,6 +9,7 @@ import secrets
 
 import numpy as np
 
+from .. import home
 from ..events import Trouble
 from ..hub.origin import Origin
 from ..images import open_pixels, ungrid
@@ -42,6 +43,15 @@ class GuestCard:
     steps: int  # suggested
     most_steps: int
     most: int  # pictures at a time
+
+
+def folder_of(given: pathlib.Path) -> pathlib.Path | None:
+    """The folder of the guest that somebody names: a folder, or a name on the shelf; None for anything else."""
+    for folder in (given, home() / "guests" / "shelf" / given):
+        said = files.read_json(folder / "model_index.json") or files.read_json(folder / "config.json")
+        if isinstance(said, dict) and "_class_name" in said:
+            return folder
+    return None
 
 
 def shelve(root: pathlib.Path, folder: pathlib.Path, owner: str) -> str:

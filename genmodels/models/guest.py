@@ -26,7 +26,11 @@ NOISE = "{name} drew no pictures, only numbers that are none. Try other steps or
 
 
 def load(folder: pathlib.Path, device: str = "cpu", name: str = "") -> Denoiser | Autoencoder:
-    """Build a guest and read its weights, all or nothing (imports diffusers). Raises Trouble."""
+    """Build a guest and read its weights, all or nothing (imports diffusers). Raises Trouble.
+
+    From here on torch uses as many threads in this process as training does.
+    """
+    torch.set_num_threads(machine.threads())
     found = opened(folder, name)
     net = built(found)
     state = _read(folder / found.weights, net, found.name)

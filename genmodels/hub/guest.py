@@ -1,0 +1,101 @@
+"""Pulling a guest: a diffusers model from the Hub becomes a folder here, whole or not at all, after every check."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Generator
+
+from ..events import Event, Finished, Progress, Trouble
+from ..models.guest_config import LARGEST_CONFIG, LARGEST_WEIGHTS, Guest, described
+from .client import Address
+from .download import cache, downloaded, fits, forget, listed, refuse_pickle
+from .origin import Origin
+from .strict import HEADER, check_header
+
+SMALL = (  # all that may be fetched beside the weights, in both layouts that diffusers has written
+    "model_index.json",
+    "config.json",
+    "scheduler_config.json",
+    "unet/config.json",
+    "scheduler/scheduler_config.json",
+    "README.md",
+)
+ABOUT = "guest.json"  # facts for people, in a private file beside the public ones
+SMALL_SHARE = 0.05  # of the progress bar
+
+
+def pull_guest(
+    address: Address, token: str | None, into: pathlib.Path, *, revision: str = "", private_machine: bool = False
+) -> Generator[Event, None, Origin]:
+    """Fetch a diffusers model into the folder `into`, which must not exist; ends in Finished, returns where it is from.
+
+    Names and sizes are looked at first, then the configurations, then the size of the weights beside what these need;
+    then the weights come, and are read strictly. Raises Trouble with the reason, and leaves nothing behind.
+    """
+    address = dataclasses.replace(address, revision=revision or address.revision)
+    into.parent.mkdir(parents=True, exist_ok=True)
+    room = pathlib.Path(tempfile.mkdtemp(prefix=".incoming-", dir=into.parent))
+    try:
+        with cache(token, private_machine) as where:
+            listing = listed(address, token)
+            refuse_pickle(address.repo, listing.files)
+            small = fits(listing, dict.fromkeys(SMALL, LARGEST_CONFIG))
+            yield Progress(fraction=0.0)
+            folder = yield from downloaded(listing, small, token, where, (0, SMALL_SHARE))
+            guest = described(listing.files, lambda name: (folder / name).read_bytes(), address.repo)
+            fits(listing, {guest.weights: LARGEST_WEIGHTS})
+            check_size(guest, listing.files[guest.weights])
+            folder = yield from downloaded(listing, [guest.weights], token, where, (SMALL_SHARE, 1))
+            for name in {*guest.files, *(set(small) & {"README.md"})}:
+                (room / name).parent.mkdir(exist_ok=True)
+                shutil.copyfile(folder / name, room / name)
+            _checked(room, folder, guest)
+        origin = Origin(address.repo, listing.commit, address.revision, listing.private)
+        origin.write(room)
+        (room / ABOUT).write_text(json.dumps({"licence": licence(room / "README.md")}), encoding="utf-8")
+        room.chmod(0o755)
+        os.rename(room, into)
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+    size = sum(file.stat().st_size for file in into.rglob("*"))
+    facts = {"repo": address.repo, "n": round(size / 1e6, 1)}
+    yield Finished(template="{repo} is here: {n} MB, checked.", facts=facts, result=str(into))
+    return origin
+
+
+def check_size(guest: Guest, size: int) -> None:
+    """Refuse what cannot be its weights by their size in bytes alone, before they are fetched (imports diffusers)."""
+    from ..models.guest import built
+
+    numbers = sum(tensor.numel() for tensor in built(guest).state_dict().values())
+    if not any(width * numbers < size <= width * numbers + HEADER for width in (4, 2)):  # bytes a number
+        raise Trouble("The weights of {name} are not those that its settings ask for.", name=guest.name)
+
+
+def _checked(room: pathlib.Path, folder: pathlib.Path, guest: Guest) -> None:
+    """Read everything as it will be read; what is refused is fetched again when somebody presses again."""
+    from ..models.guest import load
+
+    try:
+        check_header(room / guest.weights, guest.name)
+        load(room, name=guest.name)
+    except Trouble:
+        forget(folder / guest.weights)
+        raise
+
+
+def licence(card: pathlib.Path) -> str:
+    """The licence that a card names in its first lines, "" where it names none."""
+    import yaml
+    from huggingface_hub.repocard import metadata_load
+
+    try:
+        said = (metadata_load(card) or {}).get("license", "")
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return ""
+    return " ".join(str(each) for each in said)[:100] if isinstance(said, list) else str(said or "")[:100]
