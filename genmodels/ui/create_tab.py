@@ -142,6 +142,18 @@ class Create:
             gr.Tabs(selected="wall"),
         )
 
+    def open_guest(self, visitor: str | None, key: str) -> list[Any]:
+        """What `guest_outputs` show when this guest is chosen: the place where it does what it can."""
+        draws = any(guest.kind == "pipeline" and guest.key == key for guest in self.page.studio.guests.all(visitor))
+        shown = (self.guests if draws else self.yours).open(visitor, key)
+        shown[self.places] = gr.Tabs(selected="guests" if draws else "picture")
+        return [shown.get(output, gr.skip()) for output in self.guest_outputs]
+
+    @property
+    def guest_outputs(self) -> list[Any]:
+        """What `open_guest` changes."""
+        return [self.places, *self.guests.outputs, *self.yours.outputs]
+
     def refresh(self, visitor: str | None, key: str) -> str:
         """The cards again, when the shelf has changed."""
         return views.model_cards(self.page.studio.models(visitor), key)

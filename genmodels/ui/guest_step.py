@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 POLL = 0.5  # seconds
 COUNTS = (1, 4, 9, 16, 25)
-OWN = ""  # the sampler that came with the guest
+SUGGESTED = ""  # the sampler that a guest is drawn with unless somebody says otherwise
 LARGEST_SEED = 1_000_000
+MOST_STEPS = 250  # beyond these nobody sees a difference
 
 
 class GuestStep:
@@ -66,7 +67,11 @@ class GuestStep:
         )
         with gr.Row():
             self.sampler = gr.Dropdown(
-                [(say("its own"), OWN)], value=OWN, label=say("Sampler"), elem_id="guest_sampler", min_width=120
+                [(say("suggested"), SUGGESTED)],
+                value=SUGGESTED,
+                label=say("Sampler"),
+                elem_id="guest_sampler",
+                min_width=120,
             )
             self.seed = gr.Number(0, label=say("Seed"), precision=0, elem_id="guest_seed", min_width=90)
         self.other = gr.Button(say("Draw with another seed"), size="md", elem_id="other_seed")
@@ -86,7 +91,7 @@ class GuestStep:
 
         @told
         def draw(token: str, guest: str, seed: int, count: int, steps: int, sampler: str) -> dict:
-            job = guests.draw(token, guest, seed, int(count), int(steps), sampler or OWN)
+            job = guests.draw(token, guest, seed, int(count), int(steps), sampler or SUGGESTED)
             return {self.job: job, self.index: 0} | self._seen(guests.look(token, job), 0)
 
         @told
@@ -124,12 +129,12 @@ class GuestStep:
 
         @noted(self.outputs.index(self.status), len(self.outputs))
         def choose(token: str, event: gr.EventData) -> dict:
-            return self._about(token, event.model) | self._seen(None, 0) | {self.job: ""}
+            return self.open(token, event.model)
 
         @told
         def delete(token: str, guest: str) -> dict:
             guests.delete(token, guest)
-            return self._about(token, "") | self._seen(None, 0) | {self.job: ""}
+            return self.open(token, "")
 
         self.cards.pick(choose, visitor, self.outputs, **LIVE)
         self.search.click(lambda: gr.Tabs(selected="library"), None, self.page.rooms, queue=False, **QUIET)
@@ -148,6 +153,10 @@ class GuestStep:
         if again:
             shown |= self._recalled(drawing)
         return shown | self._seen(drawing, index) | {self.job: drawing.key}
+
+    def open(self, token: str, key: str) -> dict:
+        """A guest chosen here or elsewhere; the first where there is no such guest."""
+        return self._about(token, key) | self._seen(None, 0) | {self.job: ""}
 
     @property
     def attached(self) -> list[Any]:
@@ -181,11 +190,13 @@ class GuestStep:
 
     def _controls(self, guest: GuestCard) -> dict:
         counts = [count for count in COUNTS if count <= guest.most] or [1]
-        own = [(say("{name}, its own", name=name), name) for name in guest.samplers[:1]] or [(say("its own"), OWN)]
+        own = [(say("{name}, suggested", name=name), name) for name in guest.samplers[:1]] or [
+            (say("suggested"), SUGGESTED)
+        ]
         samplers = [*own, *((name, name) for name in guest.samplers[1:])]
         return {
             self.count: gr.Radio(counts, value=4 if 4 in counts else counts[-1]),
-            self.steps: guest.steps,
+            self.steps: gr.Slider(value=guest.steps, maximum=min(MOST_STEPS, guest.most_steps)),
             self.sampler: gr.Dropdown(samplers, value=samplers[0][1]),
         }
 

@@ -160,7 +160,7 @@ def picked(drawing: Drawing | None, index: int, language: str = "en") -> str:
         (say("Revision", language), recipe.get("hub", {}).get("commit", "")[:10]),
     ]
     name = f"{slug(drawing.name, 60)}-{recipe.get('seed', 0)}-{index + 1}"
-    links = _saves(pixels, name, recipe | {"index": index}, language)
+    links = _saves(pixels, name, recipe | {"index": index}, language) + _film_link(drawing, language)
     return (
         f'<div class="picked{_smooth(drawing.size)}"><img class="picked-picture" src="{png_uri(pixels)}" '
         f'alt="{safe(say("The chosen picture", language))}">'
@@ -182,6 +182,14 @@ def _saves(pixels: np.ndarray, name: str, recipe: dict[str, Any], language: str)
         uri = png_uri(pixels, text)
         links += f'<a class="save-small" download="{safe(name)}-{side}px.png" href="{uri}">{own}</a>'
     return links
+
+
+def _film_link(drawing: Drawing, language: str) -> str:
+    if not drawing.film:
+        return ""
+    told = safe(say("and the film of how it came about", language))
+    name = f"{slug(drawing.name, 60)}-{drawing.recipe.get('seed', 0)}.webp"
+    return f'<a class="save-small" download="{safe(name)}" href="{sheet_uri(drawing.film)}">{told}</a>'
 
 
 # ---- one's own picture
@@ -223,12 +231,7 @@ def mirror(given: str, drawing: Drawing | None, language: str = "en") -> str:
     """A picture and how the model rebuilds it, side by side, with how alike they are in plain words."""
     uri, side, done = trusted(given), CRISP, drawing is not None and bool(drawing.sheet) and bool(drawing.before)
     if not uri and not done:
-        told = say(
-            "Draw, choose a file or use the camera: the model takes your picture apart into a few numbers and "
-            "builds it again from these alone.",
-            language,
-        )
-        return f'<div class="mirror-empty"><p>{safe(told)}</p></div>'
+        return _empty_mirror(language)
     right = '<span class="mirror-wait" role="img"></span>'
     left_side, links, words = f'<img src="{uri}" alt="">', "", ""
     if done:
@@ -244,6 +247,19 @@ def mirror(given: str, drawing: Drawing | None, language: str = "en") -> str:
         f"<figure>{right}<figcaption>{safe(after)}</figcaption></figure></div>"
         f'<div class="mirror-words"><div>{words}</div><div>{links}</div></div>'
     )
+
+
+def _empty_mirror(language: str) -> str:
+    """Before there is a picture: what will be done with it, as a drawing and in a sentence."""
+    told = say(
+        "Draw, choose a file or use the camera: the model takes your picture apart into a few numbers and "
+        "builds it again from these alone.",
+        language,
+    )
+    heights = np.random.default_rng(4).integers(15, 100, 24)
+    bars = "".join(f'<i style="height:{height}%"></i>' for height in heights)
+    sketch = f'<div class="code" aria-hidden="true"><b>+</b><span>{bars}</span><b>?</b></div>'
+    return f'<div class="mirror-empty">{sketch}<p>{safe(told)}</p></div>'
 
 
 def likeness(psnr: float, language: str = "en") -> str:

@@ -36,7 +36,12 @@ class YourPicture:
         with gr.Row(elem_classes=["room"], elem_id="your_picture"):
             with gr.Column(scale=11, min_width=320, elem_id="mirror_side"):
                 self.mirror = pane(guest_views.mirror("", None), "mirror")
+                with gr.Column(elem_id="picture_deeds"):
+                    self._deeds()
                 self.film = pane("", "film")
+                self.bundle = gr.Button(
+                    say("Save the film's pictures as ZIP"), visible=False, size="md", elem_id="save_film_all"
+                )
             with gr.Column(scale=7, min_width=300, elem_classes=["desk"], elem_id="picture_side"):
                 self._desk(first)
         self.timer = gr.Timer(POLL, active=False)
@@ -54,14 +59,15 @@ class YourPicture:
             gather_views.giver(), js_on_load=GATHER, apply_default_css=False, elem_id="give", paper=_paper(first)
         )
         self.own = pane(guest_views.examples(_strip(first)), "own_of_model")
+
+    def _deeds(self) -> None:
         with gr.Row():
             self.walk = gr.Button(
-                say("Walk around it"), interactive=False, elem_id="walk", min_width=130, variant="primary"
+                say("Walk around it"), interactive=False, size="md", elem_id="walk", min_width=130, variant="primary"
             )
-            self.blend = gr.Button(say("Blend the two"), interactive=False, elem_id="blend", min_width=130)
+            self.blend = gr.Button(say("Blend the two"), interactive=False, size="md", elem_id="blend", min_width=130)
         self.status = pane("", "picture_status")
         self.cancel = gr.Button(say("Cancel"), visible=False, size="md", elem_id="cancel_picture")
-        self.bundle = gr.Button(say("Save the film's pictures as ZIP"), visible=False, elem_id="save_film_all")
 
     def _wire(self) -> None:
         guests, visitor = self.page.studio.guests, self.page.visitor
@@ -143,6 +149,10 @@ class YourPicture:
         if drawing is None or drawing.alive:
             shown[self.mirror] = guest_views.mirror(pictures[active], None)
         return shown | self._seen(drawing, film, "")
+
+    def open(self, token: str, key: str) -> dict:
+        """A model or guest chosen elsewhere; the picture that was given stays."""
+        return self._about(token, key) | {self.job: "", self.mirrored: ""}
 
     @property
     def attached(self) -> list[Any]:
