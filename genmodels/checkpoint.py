@@ -30,6 +30,7 @@ COUNTED = ("pictures", "held_out", "images", "seconds", "cores", "threads")  # f
 PUBLIC = (  # what may leave the machine; resume state and people's pictures never do
     "config.json",
     "model.safetensors",
+    "model.onnx",
     "README.md",
     "LICENSE",
     "samples.webp",
