@@ -184,6 +184,11 @@ def downloaded(
     return folder
 
 
+def _progress(span: tuple[float, float], part: float) -> Progress:
+    """A part of its span of the bar."""
+    return Progress(fraction=span[0] + (span[1] - span[0]) * min(1.0, part))
+
+
 def _fetch(listing: Listing, name: str, token: str | None, where: pathlib.Path, meter: Meter) -> Callable[[], str]:
     """A call that fetches one file and returns its path; called again, it begins to count again."""
 
