@@ -21,12 +21,14 @@ from . import home, report
 from .data import starters
 from .evaluations import Evaluations, desk
 from .events import Trouble
+from .guests import Guests
 from .library import OWN, Library, Shelved
 from .oddities import Oddities
 from .quizzes import Quizzes
 from .runs import Look, Run, promise, promised
 from .runs.order import check
 from .sets import Cleaning, PictureSet, Sets
+from .transfers.desk import Desk
 from .walls import Ask, Made, Wall, Walls
 
 SHIPPED = pathlib.Path(__file__).resolve().parents[1] / "checkpoints"
@@ -60,6 +62,9 @@ class Studio:
         self.evaluations = Evaluations(home() / "evaluations", *shelves, self._reader, self._owner)
         self.quizzes = Quizzes(home() / "quizzes", *shelves, self._reader, self.evaluations.fingerprints.of)
         self.oddities = Oddities(home() / "odd", self.library, self.pictures, self._owner)
+        self.guests = Guests(home() / "guests", self._owner, self.library)
+        whose = (self._reader, self._owner, self.evaluations.fingerprints.of)
+        self.hub = Desk(home() / "transfers", self.library, self.pictures, *whose, alone=not self.shared)
         self._packed = tempfile.TemporaryDirectory(prefix="genmodels-")  # goes with the studio
         self.parcels = pathlib.Path(self._packed.name)
 

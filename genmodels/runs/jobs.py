@@ -31,19 +31,26 @@ Outcome = TypeVar("Outcome")
 # ---- whoever wants it done
 
 
-def launch(module: str, folder: pathlib.Path) -> subprocess.Popen:
-    """Put a job into the queue, and start the process that will carry it out: `python -m MODULE FOLDER`."""
+def launch(module: str, folder: pathlib.Path, secret: str | None = None) -> subprocess.Popen:
+    """Put a job into the queue, and start the process that will carry it out: `python -m MODULE FOLDER`.
+
+    What must not lie on a disk, in a command line or in an environment, the child reads from its standard input.
+    """
     queue.join(folder)
     with open(folder / "log.txt", "wb") as log:
-        return subprocess.Popen(
+        child = subprocess.Popen(
             [sys.executable, "-m", module, str(folder.resolve())],
             env=device.child_environment(),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if secret is None else subprocess.PIPE,
             stdout=log,
             stderr=log,
             start_new_session=True,
             creationflags=getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),
         )
+    if child.stdin is not None:
+        with contextlib.suppress(OSError), child.stdin:  # a child that is dead already is found out by looking
+            child.stdin.write(secret.encode())
+    return child
 
 
 def at_work(folder: pathlib.Path, child: subprocess.Popen | None) -> bool:

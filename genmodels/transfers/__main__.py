@@ -1,0 +1,75 @@
+"""The process behind a transfer: `python -m genmodels.transfers FOLDER`, the token on its standard input."""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+from collections.abc import Generator, Iterator
+from typing import Any
+
+from .. import home
+from ..events import Event, Failed, Finished, Trouble
+from ..hub.client import Address
+from ..library import Library
+from ..runs import files, jobs
+from ..sets import Sets
+
+Coming = Generator[Event, None, str]  # its last word is the key of what came
+
+
+def work(folder: pathlib.Path) -> None:
+    """Carry out order.json."""
+    token = sys.stdin.read().strip() or None
+    mistake = Failed(template="It stopped because of a mistake in the program. Nothing was lost.")
+    jobs.work(folder, lambda folder: jobs.safely(_told(folder, token), mistake))
+
+
+def _told(folder: pathlib.Path, token: str | None) -> Iterator[Event]:
+    order = files.read_json(folder / "order.json", {})
+    if order["signed"] and token is None:
+        raise Trouble("The sign-in did not arrive. Press again.")
+    kinds = {"push": _push, "pull": _pull, "pictures": _pictures}
+    nothing = Finished(template="Done.")
+    result, end = yield from jobs.but_the_end(kinds[order["kind"]](folder, order, token), nothing)
+    yield end.model_copy(update={"result": result or end.result})
+
+
+def _push(folder: pathlib.Path, order: dict[str, Any], token: str | None) -> Coming:
+    from ..hub.push import Publishing, push
+
+    chosen = Publishing(**order["publishing"])
+    published = yield from push(pathlib.Path(order["folder"]), chosen, token)
+    return published.url
+
+
+def _pull(folder: pathlib.Path, order: dict[str, Any], token: str | None) -> Coming:
+    """A model or a guest onto the shelf of whoever asked, or another version into the place of one."""
+    from ..guests.shelf import shelve
+    from ..hub.guest import pull_guest
+    from ..hub.pull import kind, pull
+
+    address, owner, alone = Address(**order["address"]), order["owner"], order["alone"]
+    into = folder / "here"
+    if kind(address, token, private_machine=alone) != "checkpoint":
+        yield from pull_guest(address, token, into, private_machine=alone)
+        return shelve(home() / "guests", into, owner)
+    library = Library(pathlib.Path(order["shipped"]), home() / "models")
+    yield from pull(address, token, into, private_machine=alone)
+    if order["replace"]:
+        library.replace(owner, order["replace"], into)
+        return order["replace"]
+    return library.adopt(owner, into, address.repo.split("/")[-1])
+
+
+def _pictures(folder: pathlib.Path, order: dict[str, Any], token: str | None) -> Coming:
+    """Pictures of a data set, which then are looked through as any others are."""
+    from ..hub.datasets import Choice, fetch
+
+    address = Address(**order["address"])
+    source, about = yield from fetch(address, Choice(**order["choice"]), token, folder / "given")
+    sets = Sets(home() / "sets")
+    return sets.take(order["owner"], [str(source)], order["name"], order["settings"], about)
+
+
+if __name__ == "__main__":
+    jobs.main(work)
