@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator
 
 import huggingface_hub
@@ -293,3 +294,24 @@ def test_a_file_may_claim_to_be_larger_than_it_is(hub: Hub, api: HfApi) -> None:
     assert next(iter(api.get_paths_info("ada/huge", "model.safetensors"))).size == 5_000_000_000
     url = huggingface_hub.hf_hub_url("ada/huge", "model.safetensors", endpoint=hub.url)
     assert huggingface_hub.get_hf_file_metadata(url, token=False).size == 5_000_000_000
+
+
+def test_somebody_signs_in_to_an_app(hub: Hub) -> None:
+    import httpx2
+
+    space = hub.space_environment()
+    ways = httpx2.get(f"{hub.url}/.well-known/openid-configuration").json()
+    asked = {"client_id": space["OAUTH_CLIENT_ID"], "scope": space["OAUTH_SCOPES"], "state": "s", "nonce": "n"}
+    asked |= {"redirect_uri": "http://127.0.0.1/login/callback?a=b"}
+    back = httpx2.post(ways["authorization_endpoint"], params=asked, data={"user": "ada"}).headers["Location"]
+    came = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(back).query))
+    assert (came["a"], came["state"]) == ("b", "s")
+    order = {"grant_type": "authorization_code", "code": came["code"], "redirect_uri": asked["redirect_uri"]}
+    wrong = httpx2.post(ways["token_endpoint"], data=order, auth=("loopback-space", "wrong"))
+    assert wrong.status_code == 400
+    back = httpx2.post(ways["authorization_endpoint"], params=asked, data={"user": "ada"}).headers["Location"]
+    order["code"] = dict(urllib.parse.parse_qsl(back.split("?")[1]))["code"]
+    secret = (space["OAUTH_CLIENT_ID"], space["OAUTH_CLIENT_SECRET"])
+    token = httpx2.post(ways["token_endpoint"], data=order, auth=secret).json()["access_token"]
+    assert HfApi(endpoint=hub.url, token=token).whoami()["auth"]["accessToken"]["role"] == "contribute-repos"
+    assert not any(token in repr(row) for row in hub.log)

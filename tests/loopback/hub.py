@@ -13,7 +13,7 @@ import time
 
 import uvicorn
 
-from . import routes
+from . import oauth, routes
 from .repos import Repo, Store
 from .wire import Answer, Call, Fault, Hangup, Protocol, Refusal, Row, hang_up, receive_body, send_answer
 from .xet import Xet
@@ -44,6 +44,7 @@ class Hub:
         self.log: list[Row] = []
         self.people: dict[str, Person] = {}  # by token
         self.xet = Xet() if xet else None
+        self.codes: dict[str, tuple[str, str, str, str]] = {}  # of people on their way back to an app
         self._faults: list[Fault] = []
         self._lock = threading.RLock()
         self._port = port
@@ -169,6 +170,10 @@ class Hub:
                 held = self.store.create(kind, repo, **facts)
             changes = {path: None if data is None else self.store.file(path, data) for path, data in files.items()}
             return held.advance("main", changes, message or "Upload files", "", author or held.owner).id
+
+    def space_environment(self, scopes: str = "openid profile contribute-repos") -> dict[str, str]:
+        """What the environment of a Space says of signing in; here, people sign in by this Hub."""
+        return oauth.space_environment(self.url, scopes)
 
     def grant(self, repo: str, user: str, kind: str = "model") -> None:
         """Let somebody read a gated repository."""

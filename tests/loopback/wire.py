@@ -72,7 +72,8 @@ class Call:
 
     @property
     def bearer(self) -> str:
-        return self.headers.get("authorization", "").removeprefix("Bearer ")
+        how, _, token = self.headers.get("authorization", "").partition(" ")
+        return token if how == "Bearer" else ""
 
 
 @dataclasses.dataclass
