@@ -42,5 +42,8 @@ def build(studio: Studio) -> gr.Blocks:
         greeted.then(train.attach, train.attached, train.found, **QUIET)
         greeted.then(told(evaluate.attach), visitor, evaluate.found, **QUIET)
         wall_room.select(told(create.refresh), [visitor, create.model], create.cards, **QUIET)
-        shelf.select(told(library.redrawn), [visitor, library.model, library.run], library.outputs, **QUIET)
+        going = [each.key for each in library.transfers]
+        found = [output for each in library.transfers for output in each.shown]
+        greeted.then(told(library.attach), [visitor, *going], found, **QUIET)
+        library.wake(shelf)
     return screens

@@ -1,4 +1,4 @@
-"""Library: what is on the disk. Models: rename, delete, take away, bring in. Runs: go on, look at, delete."""
+"""Library: what you have (models and runs), what the Hub has, and the desk from which a model is published."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ import gradio as gr
 
 from . import train_views, views
 from .create_tab import Create
-from .page import LIVE, QUIET, Page, download, pane, told
+from .hub_step import HubStep
+from .page import LIVE, QUIET, Page, download, noted, pane, told
+from .publish_step import PublishStep
+from .revisions_step import RevisionsStep
+from .sign_in import SignIn, plain
 from .train_tab import Train
 from .words import say
 
@@ -19,6 +23,31 @@ class Library:
     def __init__(self, page: Page, create: Create, train: Train) -> None:
         self.page, self.create, self.train = page, create, train
         self.model, self.run = gr.State(""), gr.State("")
+        self.sign_in = SignIn(page)
+        with gr.Tabs(elem_id="library_rooms", elem_classes=["inner"], selected="here") as self.inner:
+            with gr.Tab(say("What you have"), id="here"):
+                self._here()
+            with gr.Tab(say("What the Hub has"), id="hub") as self.hub_tab:
+                self.hub = HubStep(page, create)
+            with gr.Tab(say("Publish"), id="publish") as self.publish_tab:
+                self.publish = PublishStep(page, self.sign_in)
+        self.shown = [self.model, self.run, self.shelf, self.runs, self.hint, self.model_desk, self.run_desk]
+        self.details = [
+            self.facts,
+            self.name,
+            self.save,
+            self.delete,
+            self.sure,
+            self.run_facts,
+            self.resume,
+            self.sure_run,
+        ]
+        self.outputs = [*self.shown, *self.details]
+        self._wire()
+        self._wire_runs()
+        self._wire_hub()
+
+    def _here(self) -> None:
         with gr.Row(elem_classes=["room"]):
             with gr.Column(scale=11, min_width=320):
                 pane(views.title(say("Models")))
@@ -36,25 +65,14 @@ class Library:
                     self._model_desk()
                 with gr.Column(visible=False) as self.run_desk:
                     self._run_desk()
-        self.shown = [self.model, self.run, self.shelf, self.runs, self.hint, self.model_desk, self.run_desk]
-        self.details = [
-            self.facts,
-            self.name,
-            self.save,
-            self.delete,
-            self.sure,
-            self.run_facts,
-            self.resume,
-            self.sure_run,
-        ]
-        self.outputs = [*self.shown, *self.details]
-        self._wire()
-        self._wire_runs()
 
     def _model_desk(self) -> None:
         self.facts = pane("", "model_facts")
         self.use = gr.Button(say("Make pictures with it"), variant="primary", elem_id="library_use")
-        self.take = gr.Button(say("Download as ZIP"), elem_id="library_take")
+        with gr.Row():
+            self.leads = gr.Button(say("Publish it"), elem_id="library_publish", min_width=110)
+            self.take = gr.Button(say("Download as ZIP"), elem_id="library_take", min_width=110)
+        self.versions = RevisionsStep(self.page, self.model)
         with gr.Row():
             self.name = gr.Textbox(label=say("Name"), max_lines=1, elem_id="model_name", min_width=150)
             self.save = gr.Button(say("Rename"), elem_id="rename", scale=0, min_width=110)
@@ -108,7 +126,7 @@ class Library:
             return gr.Tabs(selected="create"), *self.create.open_model(token, key)
 
         one, outputs = [visitor, self.model], self.outputs
-        self.shelf.pick(choose_model, visitor, outputs, **LIVE)
+        self.shelf.pick(choose_model, visitor, outputs, **LIVE).then(**self.versions.showing)
         gr.on([self.save.click, self.name.submit], rename, [*one, self.name], outputs, **QUIET)
         self.upload.upload(bring, [visitor, self.upload], outputs, **{**QUIET, "show_progress": "minimal"})
         self.use.click(use, one, [self.page.rooms, *self.create.outputs], **QUIET)
@@ -148,6 +166,64 @@ class Library:
         self.really_run.click(delete_run, run, outputs, **QUIET)
         self.watch.click(watch, run, trained, **QUIET)
         self.resume.click(resume, run, trained, **QUIET)
+
+    def _wire_hub(self) -> None:
+        """What comes from the Hub is on the shelf at once; what goes there starts from a model or a finished run."""
+        studio, visitor, hub, publish = self.page.studio, self.page.visitor, self.hub, self.publish
+        desk = [self.page.rooms, self.inner, *publish.opened]
+
+        def leads(token: str, key: str, oauth: str | None) -> dict:
+            there = {self.page.rooms: gr.Tabs(selected="library"), self.inner: gr.Tabs(selected="publish")}
+            return {**there, **publish.open(token, key, oauth)}
+
+        @told
+        def from_shelf(token: str, key: str, oauth: gr.OAuthToken | None) -> dict:
+            return leads(token, key, plain(oauth))
+
+        @told
+        def from_run(token: str, run: str, oauth: gr.OAuthToken | None) -> dict:
+            return leads(token, studio.watch(token, run).model, plain(oauth))
+
+        @noted(publish.opened.index(publish.where), len(publish.opened))
+        def enter(token: str, key: str, chosen: str, oauth: gr.OAuthToken | None) -> dict:
+            models = studio.models(token)
+            if any(model.key == key for model in models):  # what was typed there stays
+                return {publish.model: gr.Dropdown([(model.name, model.key) for model in models])}
+            return publish.open(token, chosen or (models[0].key if models else ""), plain(oauth))
+
+        self.leads.click(from_shelf, [visitor, self.model], desk, **QUIET)
+        self.train.watch.publish.click(from_run, [visitor, self.train.watch.run], desk, **QUIET)
+        self.publish_tab.select(enter, [visitor, publish.model, self.model], publish.opened, **QUIET)
+        self.hub_tab.select(**hub.entering).then(**hub.hanging)
+        for going in (hub.going, publish.going, self.versions.going):
+            ended = going.ended.change(told(self.redrawn), [visitor, self.model, self.run], self.outputs, **QUIET)
+            ended.then(**self.versions.showing)
+
+    def wake(self, room: gr.Tab) -> None:
+        """When somebody comes in: what is on the shelf, and who they are on the Hub."""
+
+        @told
+        def come(token: str, model: str, run: str) -> tuple:
+            return self.redrawn(token, model, run)
+
+        @told
+        def meet(token: str, oauth: gr.OAuthToken | None) -> tuple:
+            return self.sign_in.seen(token, plain(oauth))
+
+        visitor = self.page.visitor
+        room.select(come, [visitor, self.model, self.run], self.outputs, **QUIET).then(**self.versions.showing)
+        room.select(meet, visitor, self.sign_in.shown, **QUIET)
+
+    @property
+    def transfers(self) -> list:
+        """What may be on its way when a page comes back."""
+        return [self.hub.going, self.publish.going, self.versions.going]
+
+    def attach(self, token: str, *keys: str) -> tuple:
+        """After a reload: what is on its way goes on being watched. The values of `found`."""
+        return tuple(
+            value for going, key in zip(self.transfers, keys, strict=True) for value in going.again(token, key)
+        )
 
     def redrawn(self, token: str, model_key: str, run_key: str) -> tuple:
         """The value of each of `outputs`, with this model or run chosen, or none."""

@@ -32,7 +32,8 @@ class WatchStep:
         with gr.Row(elem_id="finished_row"):
             self.use = gr.Button(say("Make pictures with it"), variant="primary", visible=False, elem_id="use_model")
             self.judge = gr.Button(say("Judge it"), visible=False, elem_id="judge_model", scale=0, min_width=110)
-            self.take = gr.Button(say("Download"), visible=False, elem_id="take_model", scale=0, min_width=130)
+            self.publish = gr.Button(say("Publish it"), visible=False, elem_id="publish_run", scale=0, min_width=110)
+            self.take = gr.Button(say("Download"), visible=False, elem_id="take_model", scale=0, min_width=110)
         self.doctor = pane("", "doctor")
         with gr.Row():
             self.repair = gr.Button("", variant="primary", visible=False, elem_id="repair")
@@ -62,6 +63,7 @@ class WatchStep:
             self.best,
             self.use,
             self.judge,
+            self.publish,
             self.take,
             self.pause,
             self.resume,
@@ -186,9 +188,7 @@ class WatchStep:
             train_views.curves(look),
             gr.Button(train_views.keeps(look, at), visible=bool(look and look.points)),
             gr.Button(train_views.best(look), visible=bool(train_views.best(look))),
-            gr.Button(visible=bool(model)),
-            gr.Button(visible=bool(model)),
-            gr.Button(visible=bool(model)),
+            *(gr.Button(visible=bool(model)) for _ in range(4)),
             gr.Button(visible=state in STARTED),
             gr.Button(visible=state in HALTED),
             gr.Button(visible=state in STARTED or (state in HALTED and bool(look.points))),
