@@ -11,9 +11,10 @@ import time
 from typing import Any, Literal
 
 from ..events import Event, Failed, Finished, Problem, Progress
+from ..library import OWN
 from ..runs import files, jobs, queue
 
-Kind = Literal["push", "pull", "pictures"]
+Kind = Literal["push", "pull", "guest", "pictures"]
 KEPT = 3600.0  # seconds after which the story of a transfer goes
 SENTENCES = {
     "waiting": "Waiting for its turn: number {place} in the queue.",
@@ -102,6 +103,7 @@ class Transfers:
             end = Failed(template=SENTENCES["cut short"], details=jobs.last_words(folder))
         if end is not None:
             result = end.result if isinstance(end, Finished) else ""
+            kind = "guest" if kind == "pull" and result and not result.startswith(OWN) else kind
             return Transfer(folder.name, kind, order["title"], end.template, end.facts, end=end, result=result, **known)
         place = queue.place(folder)
         if place > 1:

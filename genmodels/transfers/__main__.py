@@ -38,8 +38,8 @@ def _push(folder: pathlib.Path, order: dict[str, Any], token: str | None) -> Com
     from ..hub.push import Publishing, push
 
     chosen = Publishing(**order["publishing"])
-    published = yield from push(pathlib.Path(order["folder"]), chosen, token)
-    return published.url
+    yield from push(pathlib.Path(order["folder"]), chosen, token)
+    return order["key"]
 
 
 def _pull(folder: pathlib.Path, order: dict[str, Any], token: str | None) -> Coming:
@@ -65,10 +65,9 @@ def _pictures(folder: pathlib.Path, order: dict[str, Any], token: str | None) ->
     """Pictures of a data set, which then are looked through as any others are."""
     from ..hub.datasets import Choice, fetch
 
-    address = Address(**order["address"])
-    source, about = yield from fetch(address, Choice(**order["choice"]), token, folder / "given")
-    sets = Sets(home() / "sets")
-    return sets.take(order["owner"], [str(source)], order["name"], order["settings"], about)
+    into = folder / "given"
+    yield from fetch(Address(**order["address"]), Choice(**order["choice"]), token, into)
+    return Sets(home() / "sets").take_hub(order["owner"], into, order["name"], order["settings"])
 
 
 if __name__ == "__main__":

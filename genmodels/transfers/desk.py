@@ -32,12 +32,15 @@ Owner = Callable[[str | None], str]
 class Draft:
     """What publishing a model would do, before anything leaves."""
 
-    repo: str  # "user/name"; "/name" while nobody is signed in
+    repo: str  # "user/name"; only the name while nobody is signed in
+    where: str  # the name alone
     files: tuple[Outgoing, ...]
     card: str
+    licence: str  # the one chosen, else the one that its pictures suggest
+    licences: tuple[str, ...]  # to choose from, as the Hub calls them
     person: Person
     new: bool  # it was not published from here before
-    pictures: bool  # whether the pictures it learned from are still here and could go along
+    trainable: bool  # the pictures it learned from are still here and could go along
 
     @property
     def bytes(self) -> int:
@@ -126,24 +129,34 @@ class Desk:
 
     def publishing(self, visitor: str, key: str, choices: dict[str, Any], oauth: str | None = None) -> Draft:
         """What `publish` with these choices would do. Nothing leaves."""
-        from ..hub.push import generated, outgoing
+        from ..card import OFFERED, suggested
+        from ..hub.push import draft, outgoing
 
         folder, person = self.library.folder(self._reader(visitor), key), self.who(visitor, oauth)
-        chosen, pictures = self._chosen(visitor, key, folder, choices, person)
-        files = tuple(outgoing(folder, chosen))
-        origin = Origin.of(folder)
-        new = origin is None or origin.repo != chosen.repo
-        return Draft(chosen.repo, files, chosen.card or generated(folder, chosen), person, new, pictures)
+        chosen, pictures = self._chosen(visitor, folder, choices, person)
+        origin, licence = Origin.of(folder), chosen.licence or suggested(Checkpoint.open(folder))
+        return Draft(
+            repo=chosen.repo,
+            where=chosen.repo.split("/")[-1],
+            files=tuple(outgoing(folder, chosen)),
+            card=chosen.card or draft(folder, chosen),
+            licence=licence,
+            licences=tuple(OFFERED),
+            person=person,
+            new=origin is None or origin.repo != chosen.repo,
+            trainable=pictures is not None,
+        )
 
     def publish(self, visitor: str, key: str, choices: dict[str, Any], oauth: str | None = None) -> str:
         """Begin to publish a model; returns the transfer's key. Raises Trouble where nobody is signed in."""
         owner = self._owner(visitor)
         person, token = self.identity.publisher(owner, oauth)
-        folder = self.library.folder(owner, self._own(owner, key))
-        chosen, _ = self._chosen(visitor, key, folder, choices, person)
-        Address.parse(chosen.repo)
-        order = {"folder": str(folder.resolve()), "publishing": chosen.model_dump(mode="json")}
-        order["link"] = Address(chosen.repo).page
+        key = self._own(owner, key)
+        folder = self.library.folder(owner, key)
+        chosen, _ = self._chosen(visitor, folder, choices, person)
+        address = Address.parse(chosen.repo)
+        order = {"key": key, "folder": str(folder.resolve()), "publishing": chosen.model_dump(mode="json")}
+        order["link"] = address.page
         return self.transfers.start(owner, "push", chosen.repo, order, token)
 
     def _own(self, owner: str, key: str) -> str:
@@ -158,7 +171,7 @@ class Desk:
             return self.library.unpack(owner, self.library.pack(owner, key, pathlib.Path(room)))
 
     def _chosen(
-        self, visitor: str, key: str, folder: pathlib.Path, choices: dict[str, Any], person: Person
+        self, visitor: str, folder: pathlib.Path, choices: dict[str, Any], person: Person
     ) -> tuple[Publishing, bool]:
         """The choices as the Hub's side wants them, and whether the model's pictures could go along."""
         from ..hub.push import Publishing
@@ -168,7 +181,7 @@ class Desk:
         if not name:
             mine = origin is not None and origin.repo.split("/")[0] == person.name
             name = origin.repo.split("/")[1] if mine else slug(found.name, 60)
-        repo = name if "/" in name else f"{person.name}/{name}"
+        repo = f"{person.name}/{name}" if person.name and "/" not in name else name
         pictures = self._pictures(visitor, found)
         if choices.get("pictures") and pictures is None:
             raise Trouble("The pictures that it learned from are not here any more, so they cannot go along.")
