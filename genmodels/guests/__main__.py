@@ -21,14 +21,13 @@ from .. import device
 from ..events import Event, Failed, Finished, Preview, Trouble
 from ..images import grid, webp
 from ..runs import files, jobs
-from . import shelf, work
+from . import SENTENCES, shelf, work
 from .coders import Own, seen
 from .orders import waiting
 
 WARM = 60.0  # seconds that it waits for another job
 POLL = 0.05  # seconds between two looks for one
 PATIENCE = 1.0  # seconds that a job which was cancelled may go on, to the end of its step
-CUT = "Drawing was cut short. Start it again."
 
 
 class Worker:
@@ -45,7 +44,7 @@ class Worker:
             told = jobs.heard(folder)
             if (folder / "events.jsonl").exists() and not (told and isinstance(told[-1], (Finished, Failed))):
                 with contextlib.suppress(FileNotFoundError), (folder / "events.jsonl").open("ab", 0) as file:
-                    file.write(b"\n" + Failed(template=CUT).line().encode() + b"\n")
+                    file.write(b"\n" + Failed(template=SENTENCES["cut short"]).line().encode() + b"\n")
         (self.root / "busy").unlink(missing_ok=True)
         wanted = time.monotonic()
         while time.monotonic() - wanted < WARM:
@@ -76,7 +75,7 @@ class Worker:
 
     def _told(self, folder: pathlib.Path, order: dict[str, Any]) -> Iterator[Event]:
         model = self._loaded(pathlib.Path(order["model"]), order)
-        result, end = yield from jobs.but_the_end(_working(model, folder, order), Finished(template=CUT))
+        result, end = yield from jobs.but_the_end(_working(model, folder, order), Finished(template=""))
         files.write_whole(folder / "sheet.webp", webp(grid(result.pixels, result.columns)), durable=False)
         if result.film is not None:
             pause, last = (120, 2000) if order["kind"] == "draw" else (80, 80)
@@ -92,7 +91,7 @@ class Worker:
         try:
             mark = (str(place), max(file.stat().st_mtime for file in place.rglob("*.safetensors")))
         except (OSError, ValueError) as error:
-            raise Trouble(shelf.GONE) from error
+            raise Trouble(shelf.SENTENCES["gone"]) from error
         if self._kept is None or self._kept[0] != mark:
             self._kept = None  # the last one's memory first
             self._kept = (mark, Own(place) if order["own"] else _guest(place, order["name"]))

@@ -18,7 +18,7 @@ from ..runs import files
 from ..runs.result import slug
 
 OWNER, ABOUT, STRIP = "owner", "guest.json", "strip.webp"  # private files beside the model's own
-GONE = "This guest is not here any more. Pull it again, or choose another one."
+SENTENCES = {"gone": "This guest is not here any more. Pull it again, or choose another one."}
 SUGGESTED = {"DDIM": 50, "DDPM": 1000}  # steps
 SHEET = 512  # pixels a side, at most, of all pictures drawn at a time
 IN_STRIP = 8
@@ -83,14 +83,14 @@ class Shelf:
         """Where a guest lies; Trouble for one that is another's or gone."""
         found = next((folder for folder in files.folders(self.place) if folder.name == key), None)
         if found is None or files.read_word(found / OWNER) != owner:
-            raise Trouble(GONE)
+            raise Trouble(SENTENCES["gone"])
         return found
 
     def find(self, owner: str, key: str) -> GuestCard:
         """The card of one guest. Raises Trouble."""
         if card := self._card(self.folder(owner, key)):
             return card
-        raise Trouble(GONE)
+        raise Trouble(SENTENCES["gone"])
 
     def delete(self, owner: str, key: str) -> None:
         """Remove a guest for good."""

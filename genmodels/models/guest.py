@@ -22,7 +22,6 @@ CHUNK_PIXELS = 16 * 32 * 32  # pictures go through in so many pixels at a time: 
 STREAM = 3  # of the counter-based numbers: seeds of the noise between steps
 TYPES = ("F32", "F16", "BF16")
 OF_OLD = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}  # names of 2022
-NOISE = "{name} drew no pictures, only numbers that are none. Try other steps or the other way of sampling."
 
 
 def load(folder: pathlib.Path, device: str = "cpu", name: str = "") -> Denoiser | Autoencoder:
@@ -154,7 +153,8 @@ class Denoiser:
                 clean.append(done.pred_original_sample)
             noisy, clean = (self._unpadded(each, len(indices)) for each in (parts, clean))
             if not bool(noisy.isfinite().all()):
-                raise Trouble(NOISE, name=self.guest.name)
+                template = "{name} drew nothing that is a picture. Try other steps, or the other sampler."
+                raise Trouble(template, name=self.guest.name)
             yield Step(number, len(rule.timesteps), noisy, clean if number < len(rule.timesteps) else noisy)
 
     def _unpadded(self, parts: list[Tensor], count: int) -> Tensor:

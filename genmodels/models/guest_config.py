@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from typing import Any, Literal
 
 from ..events import Trouble
-from .guest_schema import SAYS_NOTHING, SCHEMAS, AutoencoderTiny, Said, Schedule, UNet, checked
+from .guest_schema import SCHEMAS, AutoencoderTiny, Said, Schedule, UNet, checked
 
 KINDS = {  # classes of diffusers that are taken in
     "DDPMPipeline": "pipeline",
@@ -25,13 +25,14 @@ UNSAFE = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".msgpack", ".h5")
 LARGEST_CONFIG, LARGEST_WEIGHTS = 1 << 20, 1 << 30  # bytes
 LARGEST_LAYER = 1 << 25  # numbers that one layer may hold for one picture
 LOOKED_AT = 256  # pixels a side, at most, of what an autoencoder is given: it takes any size
-NO_MODEL = "There is no diffusers model in {name}: neither a model_index.json nor a config.json."
-PICKLE = (
-    "The weights of {name} are in a format that can hide programs ({file}), so they stay closed. Ask for safetensors."
-)
-CODE = (
-    "{name} brings program code of its own ({file}), which is never run here. Only diffusers' own classes are taken in."
-)
+SENTENCES = {
+    "no model": "There is no diffusers model in {name}: neither a model_index.json nor a config.json.",
+    "foreign": "{name} cannot be taken in: its {file} is not what diffusers writes.",
+    "code": "{name} brings program code of its own ({file}), which is never run here. "
+    "Only diffusers' own classes are taken in.",
+    "pickle": "The weights of {name} are in a format that can hide programs ({file}), so they stay closed. "
+    "Ask for safetensors.",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,9 +69,9 @@ def kind_of(config: Any, name: str = "this model") -> str:
     """ "pipeline" or "autoencoder", from a model_index.json, else a config.json. Raises Trouble with the reason."""
     cls = config.get("_class_name") if isinstance(config, dict) else None
     if isinstance(cls, list) or (isinstance(config, dict) and "auto_map" in config):
-        raise Trouble(CODE, name=name, file="_class_name" if isinstance(cls, list) else "auto_map")
+        raise Trouble(SENTENCES["code"], name=name, file="_class_name" if isinstance(cls, list) else "auto_map")
     if not isinstance(cls, str):
-        raise Trouble(NO_MODEL, name=name)
+        raise Trouble(SENTENCES["no model"], name=name)
     if cls not in KINDS:
         raise Trouble(
             "{name} is a {kind}, which is not taken in. Guests can be {kinds}.",
@@ -85,7 +86,7 @@ def kind_of(config: Any, name: str = "this model") -> str:
                 words = {"name": name, "part": part[:60], "kind": str(value)[:100]}
                 raise Trouble("{name} asks for {kind} as its {part}, which is not taken in.", **words)
         if parts.keys() != PARTS.keys():
-            raise Trouble(SAYS_NOTHING, name=name, file="model_index.json")
+            raise Trouble(SENTENCES["foreign"], name=name, file="model_index.json")
     return KINDS[cls]
 
 
@@ -104,12 +105,12 @@ def described(names: Collection[str], read: Callable[[str], bytes], name: str) -
     """
     index = next((file for file in ("model_index.json", "config.json") if file in names), None)
     if index is None:
-        raise Trouble(NO_MODEL, name=name)
+        raise Trouble(SENTENCES["no model"], name=name)
     said = _parsed(read(index), index, name)
     kind = kind_of(said, name)
     code = [file for file in names if file.endswith(".py") and (file == "pipeline.py" or file.split("/")[0] in PARTS)]
     if code:
-        raise Trouble(CODE, name=name, file=sorted(code)[0])
+        raise Trouble(SENTENCES["code"], name=name, file=sorted(code)[0])
     if kind == "autoencoder":
         return _autoencoder(names, said, name)
     room = "unet/" if "unet/config.json" in names else ""
@@ -136,7 +137,7 @@ def _part(
         raise Trouble("{name} is not whole: {file} is missing.", name=name, file=file)
     said = _parsed(read(file), file, name)
     if said.get("_class_name", classes[0]) not in classes:
-        raise Trouble(SAYS_NOTHING, name=name, file=file)
+        raise Trouble(SENTENCES["foreign"], name=name, file=file)
     if said.get("predict_epsilon") is False:  # how 2022 said it
         said = {"prediction_type": "sample", **said}
     return checked(schema, said, file, name)
@@ -152,7 +153,7 @@ def _autoencoder(names: Collection[str], said: dict[str, Any], name: str) -> Gue
         widths, wanted = coder.block_out_channels, coder.sample_size
         blocks = (coder.down_block_types, coder.up_block_types)
     if coder.in_channels != coder.out_channels or any(len(each) != len(widths) for each in blocks):
-        raise Trouble(SAYS_NOTHING, name=name, file="config.json")
+        raise Trouble(SENTENCES["foreign"], name=name, file="config.json")
     wanted, step = max(wanted) if isinstance(wanted, list) else wanted, 2 ** (len(widths) - 1)
     size = max(step, min(wanted, LOOKED_AT) // step * step)
     _bounded(size, widths, name)
@@ -167,11 +168,11 @@ def _fitting(unet: UNet, schedule: Schedule, name: str) -> int:
     levels = {len(unet.block_out_channels), len(unet.down_block_types), len(unet.up_block_types)}
     learned = schedule.variance_type in ("learned", "learned_range")
     if len(set(sides)) != 1 or len(levels) != 1 or sides[0] % 2 ** (len(unet.block_out_channels) - 1):
-        raise Trouble(SAYS_NOTHING, name=name, file="config.json")
+        raise Trouble(SENTENCES["foreign"], name=name, file="config.json")
     if unet.out_channels != unet.in_channels * (2 if learned else 1):
-        raise Trouble(SAYS_NOTHING, name=name, file="config.json")
+        raise Trouble(SENTENCES["foreign"], name=name, file="config.json")
     if schedule.trained_betas is not None and len(schedule.trained_betas) != schedule.num_train_timesteps:
-        raise Trouble(SAYS_NOTHING, name=name, file="scheduler_config.json")
+        raise Trouble(SENTENCES["foreign"], name=name, file="scheduler_config.json")
     _bounded(sides[0], unet.block_out_channels, name)
     return sides[0]
 
@@ -190,7 +191,7 @@ def _weights(names: Collection[str], room: str, name: str) -> str:
         raise Trouble("{name} is too large for this studio.", name=name)  # only such models are cut into pieces
     for file in sorted(names):
         if file.startswith(room) and file.endswith(UNSAFE):
-            raise Trouble(PICKLE, name=name, file=file)
+            raise Trouble(SENTENCES["pickle"], name=name, file=file)
     raise Trouble("{name} is not whole: {file} is missing.", name=name, file=room + WEIGHTS[0])
 
 
@@ -198,7 +199,7 @@ def _parsed(content: bytes, file: str, name: str) -> dict[str, Any]:
     try:
         said = json.loads(content.decode("utf-8")) if len(content) <= LARGEST_CONFIG else None
     except (ValueError, RecursionError) as error:
-        raise Trouble(SAYS_NOTHING, name=name, file=file) from error
+        raise Trouble(SENTENCES["foreign"], name=name, file=file) from error
     if not isinstance(said, dict):
-        raise Trouble(SAYS_NOTHING, name=name, file=file)
+        raise Trouble(SENTENCES["foreign"], name=name, file=file)
     return said

@@ -8,7 +8,6 @@ import pydantic
 
 from ..events import Trouble
 
-SAYS_NOTHING = "{name} cannot be taken in: its {file} is not what diffusers writes."
 Whole = Annotated[int, pydantic.Field(strict=True)]
 Width = Annotated[int, pydantic.Field(strict=True, ge=1, le=2048)]
 Blocks = Annotated[int, pydantic.Field(strict=True, ge=0, le=8)]
