@@ -32,18 +32,17 @@ class Create:
         with gr.Tabs(elem_id="places", selected="wall") as self.places:
             with gr.Tab(say("Wall"), id="wall"):
                 self._wall(first, wall)
-            if hasattr(studio, "guests"):
-                with gr.Tab(say("Your picture"), id="picture") as mirror:
-                    self.yours = YourPicture(page)
-                with gr.Tab(say("Guests"), id="guests") as parlour:
-                    self.guests = GuestStep(page)
+            with gr.Tab(say("Your picture"), id="picture") as mirror:
+                self.yours = YourPicture(page)
+            with gr.Tab(say("Guests"), id="guests") as parlour:
+                self.guests = GuestStep(page)
         self.asked = [page.visitor, self.model, self.seed, self.count, self.what, self.diversity]
         self.outputs = [
             *(self.model, self.index, self.cards, self.wall, self.about, self.picked),
             *(self.what, self.count, self.seed, self.diversity, self.places),
         ]
         self._wire(studio)
-        for place, room in ((self.yours, mirror), (self.guests, parlour)) if hasattr(studio, "guests") else ():
+        for place, room in ((self.yours, mirror), (self.guests, parlour)):
             room.select(told(place.attach), place.attached, place.outputs, queue=False, **QUIET)
 
     def _wall(self, first: Shelved | None, wall: Wall | None) -> None:

@@ -190,20 +190,18 @@ class GuestStep:
 
     def _controls(self, guest: GuestCard) -> dict:
         counts = [count for count in COUNTS if count <= guest.most] or [1]
-        own = [(say("{name}, suggested", name=name), name) for name in guest.samplers[:1]] or [
-            (say("suggested"), SUGGESTED)
-        ]
-        samplers = [*own, *((name, name) for name in guest.samplers[1:])]
+        first, *others = guest.samplers
+        samplers = [(say("{name}, suggested", name=first), first), *((name, name) for name in others)]
         return {
             self.count: gr.Radio(counts, value=4 if 4 in counts else counts[-1]),
             self.steps: gr.Slider(value=guest.steps, maximum=min(MOST_STEPS, guest.most_steps)),
-            self.sampler: gr.Dropdown(samplers, value=samplers[0][1]),
+            self.sampler: gr.Dropdown(samplers, value=first),
         }
 
     def _seen(self, drawing: Drawing | None, index: int) -> dict:
         """How a drawing stands."""
         alive = drawing is not None and drawing.alive
-        done = drawing is not None and not alive and bool(drawing.sheet)
+        done = guest_views.whole(drawing)
         return {
             self.wall: guest_views.denoising(drawing, index),
             self.status: "" if done else guest_views.status(drawing),

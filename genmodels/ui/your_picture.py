@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from . import gather_views, guest_views, views
+from . import gather_views, guest_views, mirror_views, views
 from .page import LIVE, QUIET, Page, download, noted, pane, told
 from .pictures_step import GATHER
 from .words import say
@@ -28,14 +28,15 @@ class YourPicture:
     def __init__(self, page: Page) -> None:
         self.page = page
         models, guests = self._shelf(None)
-        first = next(iter(models), None)
+        grey = (model for model in models if model.picture.channels == 1)  # these know what people draw first
+        first = next(grey, next(iter(models), None))
         self.model, self.job, self.film_job = gr.State(first.key if first else ""), gr.State(""), gr.State("")
         self.mirrored = gr.State("")  # the job that hangs in the mirror, so that it is not sent again
         self.given = gr.BrowserState({}, storage_key="genmodels-given", secret="genmodels-studio")
         self.cards = pane(guest_views.rebuilder_cards(models, guests, self.model.value), "rebuilders")
         with gr.Row(elem_classes=["room"], elem_id="your_picture"):
             with gr.Column(scale=11, min_width=320, elem_id="mirror_side"):
-                self.mirror = pane(guest_views.mirror("", None), "mirror")
+                self.mirror = pane(mirror_views.mirror("", None), "mirror")
                 with gr.Column(elem_id="picture_deeds"):
                     self._deeds()
                 self.film = pane("", "film")
@@ -54,11 +55,11 @@ class YourPicture:
         self._wire_films()
 
     def _desk(self, first: Shelved | None) -> None:
-        self.slots = pane(guest_views.slots(["", ""], 0), "slots")
+        self.slots = pane(mirror_views.slots(["", ""], 0), "slots")
         self.give = gr.HTML(
             gather_views.giver(), js_on_load=GATHER, apply_default_css=False, elem_id="give", paper=_paper(first)
         )
-        self.own = pane(guest_views.examples(_strip(first)), "own_of_model")
+        self.own = pane(mirror_views.examples(_strip(first)), "own_of_model")
 
     def _deeds(self) -> None:
         with gr.Row():
@@ -77,7 +78,7 @@ class YourPicture:
         @noted_here
         def take(token: str, model: str, given: Any, event: gr.EventData) -> dict:
             pictures, active = _places(given)
-            pictures[active] = guest_views.trusted(event.data)
+            pictures[active] = mirror_views.trusted(event.data)
             return self._rebuild(token, model, pictures, active)
 
         @noted_here
@@ -147,7 +148,7 @@ class YourPicture:
         shown = self._about(token, last.guest if last else model) | self._given(pictures, active)
         shown |= {self.job: job if drawing else "", self.film_job: film_job if film else ""}
         if drawing is None or drawing.alive:
-            shown[self.mirror] = guest_views.mirror(pictures[active], None)
+            shown[self.mirror] = mirror_views.mirror(pictures[active], None)
         return shown | self._seen(drawing, film, "")
 
     def open(self, token: str, key: str) -> dict:
@@ -165,15 +166,15 @@ class YourPicture:
         """Begin to rebuild the picture that is active, at once."""
         shown = self._given(pictures, active)
         if not pictures[active] or not model:
-            return shown | {self.mirror: guest_views.mirror("", None), self.mirrored: ""}
+            return shown | {self.mirror: mirror_views.mirror("", None), self.mirrored: ""}
         job = self.page.studio.guests.rebuild(token, model, [pictures[active]])
-        waiting = guest_views.mirror(pictures[active], None)
+        waiting = mirror_views.mirror(pictures[active], None)
         return shown | {self.job: job, self.mirrored: "", self.mirror: waiting, self.timer: gr.Timer(active=True)}
 
     def _given(self, pictures: list[str], active: int) -> dict:
         return {
             self.given: {"pictures": pictures, "active": active},
-            self.slots: guest_views.slots(pictures, active),
+            self.slots: mirror_views.slots(pictures, active),
             self.walk: gr.Button(interactive=bool(pictures[active])),
             self.blend: gr.Button(interactive=all(pictures)),
         }
@@ -185,7 +186,7 @@ class YourPicture:
         return {
             self.model: model.key if model else "",
             self.cards: guest_views.rebuilder_cards(models, guests, model.key if model else ""),
-            self.own: guest_views.examples(_strip(model)),
+            self.own: mirror_views.examples(_strip(model)),
             self.give: gr.HTML(paper=_paper(model)),
             self.film: "",
             self.film_job: "",
@@ -199,18 +200,18 @@ class YourPicture:
     def _seen(self, drawing: Drawing | None, film: Drawing | None, mirrored: str) -> dict:
         """How the two jobs stand, either of which may be none."""
         going = [each for each in (film, drawing) if each is not None and each.alive]
-        wrong = [each for each in (film, drawing) if each is not None and not each.alive and not each.sheet]
+        ended = [each for each in (film, drawing) if each is not None and not each.alive]
+        wrong = [each for each in ended if not guest_views.whole(each)]
         spoken = next(iter((*going, *wrong)), None)
         shown = {
             self.status: guest_views.status(spoken),
             self.cancel: gr.Button(visible=bool(going)),
             self.timer: gr.Timer(active=bool(going)),
         }
-        if drawing is not None and not drawing.alive and drawing.key != mirrored and drawing.sheet:
-            shown |= {self.mirror: guest_views.mirror("", drawing), self.mirrored: drawing.key}
+        if guest_views.whole(drawing) and drawing.key != mirrored:
+            shown |= {self.mirror: mirror_views.mirror("", drawing), self.mirrored: drawing.key}
         if film is not None:
-            done = not film.alive and bool(film.film)
-            shown |= {self.film: guest_views.film(film), self.bundle: gr.Button(visible=done)}
+            shown |= {self.film: mirror_views.film(film), self.bundle: gr.Button(visible=guest_views.whole(film))}
         return shown
 
     def _rest(self) -> dict:
@@ -233,7 +234,7 @@ def _places(given: Any) -> tuple[list[str], int]:
     """The two pictures and which is active; what the browser kept is not trusted."""
     known = given if isinstance(given, dict) else {}
     pictures = known.get("pictures")
-    pictures = [guest_views.trusted(each) for each in pictures] if isinstance(pictures, list) else []
+    pictures = [mirror_views.trusted(each) for each in pictures] if isinstance(pictures, list) else []
     return [*pictures, "", ""][:2], int(known.get("active") == 1)
 
 
