@@ -6,6 +6,7 @@ import contextlib
 import math
 import pathlib
 import struct
+from collections.abc import Iterator
 
 from PIL import Image
 
@@ -27,6 +28,7 @@ LIMITS = {  # bytes of each file that is taken in, at most; fetched in this orde
     "model.onnx": 4 * MOST_PARAMETERS + 16 * HEADER,  # in ZIPs only: it is made again from the weights, and never read
 }
 SHEET_SIDE, FRAMES = 4_096, 240  # pixels a side of a sheet of pictures; pictures in a time-lapse
+MOST_PIXELS = 64 << 20  # of all of them
 
 
 def check(folder: pathlib.Path) -> Checkpoint:
@@ -80,12 +82,13 @@ def check_header(file: pathlib.Path, name: str) -> None:
 def check_picture(file: pathlib.Path, name: str) -> None:
     """Refuse what is no WebP, or unfolds to more pictures or pixels than a screen can hold; it stays folded here."""
     with deep(name, file.name), Image.open(file, formats=("WEBP",)) as picture:
-        if max(picture.size) > SHEET_SIDE or math.prod(picture.size) * picture.n_frames > FRAMES * SHEET_SIDE**2 // 4:
+        pixels = math.prod(picture.size) * picture.n_frames
+        if max(picture.size) > SHEET_SIDE or picture.n_frames > FRAMES or pixels > MOST_PIXELS:
             raise OSError("larger than a screen can hold")
 
 
 @contextlib.contextmanager
-def deep(name: str, file: str):
+def deep(name: str, file: str) -> Iterator[None]:
     """Whatever a file does to its reader becomes one sentence."""
     try:
         yield
