@@ -187,7 +187,7 @@ class Desk:
             raise Trouble("The pictures that it learned from are not here any more, so they cannot go along.")
         plain = ("licence", "message", "consent", "card")
         told = {word: str(choices.get(word) or "").strip() for word in plain}
-        private = bool(choices.get("private", True))
+        private = choices.get("private")  # None: a new page is private, an old one stays as it is
         given = pictures if choices.get("pictures") else None
         return Publishing(repo=repo, private=private, pictures=given, **told), pictures is not None
 
