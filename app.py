@@ -17,7 +17,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "100")
 import gradio as gr
 
 from genmodels.studio import Studio
-from genmodels.ui import build, theme
+from genmodels.ui import build, cloakroom, theme
 
 
 def launch(screens: gr.Blocks, **more: object) -> None:
@@ -41,7 +41,7 @@ def main() -> None:
     """Open for visitors."""
     studio = Studio()
     screens = build(studio)
-    launch(screens)
+    launch(screens, app_kwargs={"middleware": cloakroom.layers(studio.hub.identity)})
     gc.freeze()
     gc.enable()
     warm = threading.Timer(1.0, studio.warm)  # after the first page, before the first click

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
+import secrets
 import threading
 import time
 from typing import Any, Literal
@@ -17,6 +18,10 @@ KEPT = 8 * 3600.0  # seconds that a pasted token is kept
 FRESH = 600.0  # seconds that a name is taken for known
 PATIENCE = 5.0  # seconds for an answer
 MOST = 1000  # visitors remembered
+TICKET = "ticket-"  # how the stand-in of a token begins that a browser holds
+
+
+SENTENCES = {"lost": "The studio was started anew and forgot your sign-in. Sign out, and in again."}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Identity:
     def __init__(self, alone: bool) -> None:
         self.alone = alone
         self._pasted: dict[str, tuple[str, float]] = {}
+        self._cloaks: dict[str, tuple[str, float]] = {}  # tokens of people who signed in on a Space, by ticket
         self._names: dict[str, tuple[Person, float]] = {}  # by a hash of the token
         self._lock = threading.Lock()
 
@@ -46,10 +52,15 @@ class Identity:
             raise Trouble("This is no access token. Make one on the Hub: Settings, Access Tokens.")
         person = self._asked(token, "pasted")
         with self._lock:
-            now = time.monotonic()
-            kept = [(known, each) for known, each in self._pasted.items() if now - each[1] < KEPT]
-            self._pasted = {**dict(kept[-MOST:]), owner: (token, now)}
+            self._pasted = {**_young(self._pasted), owner: (token, time.monotonic())}
         return person
+
+    def take_in(self, token: str) -> str:
+        """Keep the token of somebody who signed in on a Space, and return a ticket for it: what a browser may hold."""
+        ticket = TICKET + secrets.token_hex(16)
+        with self._lock:
+            self._cloaks = {**_young(self._cloaks), ticket: (token, time.monotonic())}
+        return ticket
 
     def sign_out(self, owner: str) -> None:
         """Forget what this owner gave."""
@@ -60,7 +71,7 @@ class Identity:
         """Who the owner is on the Hub; never raises, and waits a few seconds at most."""
         token, how = self._found(owner, oauth)
         if token is None:
-            return Person()
+            return Person(how="oauth", template=SENTENCES["lost"]) if oauth else Person()
         try:
             return self._asked(token, how)
         except Trouble as trouble:
@@ -82,7 +93,7 @@ class Identity:
 
     def _found(self, owner: str, oauth: str | None) -> tuple[str | None, Any]:
         if oauth:
-            return oauth, "oauth"
+            return (self._cloaks.get(oauth, (None, 0.0))[0] if oauth.startswith(TICKET) else oauth), "oauth"
         with self._lock:
             token, since = self._pasted.get(owner, ("", 0.0))
         if token and time.monotonic() - since < KEPT:
@@ -102,3 +113,9 @@ class Identity:
             with self._lock:
                 self._names = {**dict(list(self._names.items())[-MOST:]), mark: (person, time.monotonic())}
         return dataclasses.replace(person, how=how)
+
+
+def _young(kept: dict[str, tuple[str, float]]) -> dict[str, tuple[str, float]]:
+    """The newest of those that are not too old."""
+    now = time.monotonic()
+    return dict([(key, each) for key, each in kept.items() if now - each[1] < KEPT][-MOST:])
