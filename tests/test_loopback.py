@@ -14,7 +14,7 @@ import pytest
 from conftest import point_client
 from huggingface_hub import HfApi
 from huggingface_hub import errors as hub_errors
-from loopback import Claimed, Fault, Hub
+from loopback import Claimed, Fault, Hub, stock
 
 CARD = "---\nlicense: mit\nlibrary_name: genmodels\ntags:\n- genmodels\n- gan\n---\n# A model\n"
 
@@ -315,3 +315,27 @@ def test_somebody_signs_in_to_an_app(hub: Hub) -> None:
     token = httpx2.post(ways["token_endpoint"], data=order, auth=secret).json()["access_token"]
     assert HfApi(endpoint=hub.url, token=token).whoami()["auth"]["accessToken"]["role"] == "contribute-repos"
     assert not any(token in repr(row) for row in hub.log)
+
+
+def test_the_page_of_a_repository_shows_its_card_as_text(hub: Hub) -> None:
+    import httpx2
+
+    hub.put("ada/faces", {"README.md": b"# Faces <script>"})
+    hub.put("ada/secret", {"README.md": b"# Secret"}, private=True)
+    assert "# Faces &lt;script&gt;" in httpx2.get(f"{hub.url}/ada/faces").text
+    assert httpx2.get(f"{hub.url}/ada/secret").status_code == 401
+
+
+def test_what_a_hub_is_filled_with_by_hand(hub: Hub, api: HfApi) -> None:
+    tables = pytest.importorskip("pyarrow.parquet")
+    stock.checkpoints(hub)
+    stock.picture_sets(hub, count=20)
+    found = {model.id for model in api.list_models(filter="genmodels")}
+    assert {"genmodels/digits-gan", "genmodels/fashion-vae"} <= found
+    path = api.hf_hub_download("pictures/digits", "data/train-00000-of-00001.parquet", repo_type="dataset")
+    table = tables.read_table(path)
+    assert table.num_rows == 20
+    assert table["image"][0].as_py()["bytes"].startswith(b"\x89PNG")
+    assert b"ClassLabel" in table.schema.metadata[b"huggingface"]
+    names = api.list_repo_files("pictures/clothes", repo_type="dataset")
+    assert sum(name.endswith(".png") for name in names) == 20

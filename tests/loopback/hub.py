@@ -161,15 +161,16 @@ class Hub:
         message: str = "",
         author: str = "",
         downloads: int = 0,
+        branch: str = "main",
     ) -> str:
-        """Commit files to main, by nobody's token, making the repository first where it is missing: the commit."""
+        """Commit files, by nobody's token, making the repository (and the branch) where it is missing: the commit."""
         with self._lock:
             held = self.store.repos.get((kind, repo))
             if held is None:
                 facts = {"private": private, "gated": gated, "tags_given": tuple(tags), "downloads": downloads}
                 held = self.store.create(kind, repo, **facts)
             changes = {path: None if data is None else self.store.file(path, data) for path, data in files.items()}
-            return held.advance("main", changes, message or "Upload files", "", author or held.owner).id
+            return held.advance(branch, changes, message or "Upload files", "", author or held.owner).id
 
     def space_environment(self, scopes: str = "openid profile contribute-repos") -> dict[str, str]:
         """What the environment of a Space says of signing in; here, people sign in by this Hub."""

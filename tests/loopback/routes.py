@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 import time
@@ -349,11 +350,15 @@ def paths_info(hub: Hub, call: Call, person: Person | None, kind: str, name: str
 @route("GET", f"{REPO}/refs")
 def refs(hub: Hub, call: Call, person: Person | None, kind: str, name: str) -> Answer:
     repo = readable(hub, person, kind, name)
+    heads, converts = {}, {}
+    for name, commit in repo.branches.items():
+        (converts if name.startswith("refs/convert/") else heads)[name] = commit
+    parts = (("branches", "refs/heads/", heads), ("tags", "refs/tags/", repo.tags), ("converts", "", converts))
     rows = {
-        name: [{"name": ref, "ref": f"refs/{short}/{ref}", "targetCommit": c.id} for ref, c in found.items()]
-        for name, short, found in (("branches", "heads", repo.branches), ("tags", "tags", repo.tags))
+        part: [{"name": n.rpartition("convert/")[2], "ref": head + n, "targetCommit": c.id} for n, c in held.items()]
+        for part, head, held in parts
     }
-    return Answer({**rows, "converts": []})
+    return Answer(rows)
 
 
 @route("GET", f"{REPO}/commits/(?P<revision>[^/]+)")
@@ -388,7 +393,7 @@ def described(hub: Hub, repo: Repo, commit: Commit, fields: set[str]) -> dict:
     card = hub.store.card(repo, commit)
     told = {
         "id": repo.id,
-        "modelId": repo.id,
+        "modelId": repo.id if repo.kind == "model" else None,
         "author": repo.owner,
         "sha": commit.id,
         "createdAt": repo.created,
@@ -453,3 +458,14 @@ def search(hub: Hub, call: Call, person: Person | None, kind: str) -> Answer:
     found = paged(hub, call, rows, 1000)
     found.body = [{name: value for name, value in row.items() if name in {"id", *fields}} for row in found.body]
     return found
+
+
+@route("GET", rf"(?!/oauth/|/\.|/api/){FILES}(?:/(?:commit|tree)/(?P<revision>[^/]+))?")
+def page(hub: Hub, call: Call, person: Person | None, name: str, kind: str = "model", revision: str = "main") -> Answer:
+    """What a browser sees of a repository; being no visitor of this Hub, of public ones only."""
+    repo = readable(hub, person, kind, name)
+    files = commit_of(repo, revision).files
+    card = hub.store.blobs[files["README.md"].sha256].decode(errors="replace") if "README.md" in files else ""
+    rows = "".join(f"<li>{html.escape(path)}, {file.size:,} bytes</li>" for path, file in sorted(files.items()))
+    body = f"<h1>{html.escape(repo.id)}</h1><ul>{rows}</ul><pre>{html.escape(card)}</pre>"
+    return Answer(f"<!doctype html><meta charset=utf-8>{body}".encode(), 200, {"Content-Type": "text/html"})
