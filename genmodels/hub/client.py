@@ -191,7 +191,8 @@ def talking(repo: str = "") -> Iterator[None]:
     except HFValidationError as error:
         raise Trouble("An address on the Hub has the form name/model. Copy it from the page of the model.") from error
     except (httpx2.ConnectError, httpx2.TimeoutException, LocalEntryNotFoundError) as error:
-        raise Trouble(SENTENCES["silent"]) from error
+        told = error.__cause__  # a refused look at a file is wrapped as if the file were only not here
+        raise _said(told, repo) if isinstance(told, HfHubHTTPError) else Trouble(SENTENCES["silent"]) from error
     except httpx2.HTTPError as error:
         raise Trouble(SENTENCES["cut"]) from error
     except ConnectionError as error:  # of the xet transfer: the status is in its text only

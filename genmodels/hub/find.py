@@ -11,11 +11,11 @@ from PIL import Image
 
 from ..events import Trouble
 from ..models import FAMILIES
-from .client import Address, api, endpoint, patiently, reach, talking, within
+from .client import Address, endpoint, patiently, reach, talking, within
+from .download import PATIENCE
 from .strict import LIMITS, SHEET_SIDE
 
 PAGE = 12  # models at a time
-PATIENCE = 10.0  # seconds for an answer
 SORTS = {"newest": "lastModified", "downloads": "downloads"}
 TAGS = {"checkpoint": ("genmodels",), "guest": ("diffusers",)}
 TASK = "unconditional-image-generation"  # of guests, where no words narrow it down
