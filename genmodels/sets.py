@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import collections
 import dataclasses
 import json
 import pathlib
@@ -15,18 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from .data import intake, starters
-from .data.imageset import ImageSet
-from .data.selection import LEAST, THUMB, THUMB_COLUMNS
-from .events import Failed, Finished, Judged, Preview, Problem, Progress, Sentence, Trouble
-from .images import grid, open_pixels, ungrid, webp
+from .data import cleaning, intake, starters
+from .data.cleaning import Cleaning
+from .data.imageset import ImageSet, Source
+from .data.selection import LEAST
+from .events import Failed, Trouble
+from .images import grid, webp
 from .library import OWNER, clean_name, slug
 
 KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,80}")
 MOST_BYTES = 1 << 30  # of all uploads of one owner
 URI = re.compile(r"data:image/(png|jpeg);base64,([A-Za-z0-9+/=]+)")
 MOST_URI, MOST_PILED = 1 << 20, 2000
-FIRST = 60  # kept pictures shown in a report
+SOURCE = "source.json"  # beside the pictures: where they come from, if it is not the person themselves
 SHEET = (8, 4)  # columns and rows of the sheet on a set's card
 
 
@@ -44,27 +44,6 @@ class PictureSet:
     origin: str
     sheet: bytes  # WebP, 8 columns
     ours: bool  # ships with the studio
-
-
-@dataclasses.dataclass(frozen=True)
-class Cleaning:
-    """How looking through uploaded pictures stands, or how it ended."""
-
-    key: str
-    name: str
-    progress: Progress | None
-    kept: tuple[Judged, ...]
-    refused: tuple[Judged, ...]
-    notes: tuple[Problem, ...]
-    end: Sentence | None  # Finished or Failed; None while it is at work
-    preview: bytes = b""  # WebP of pictures just kept
-    thumbs: np.ndarray | None = None  # uint8 [n, 48, 48, 3] of the refused
-    pictures: np.ndarray | None = None  # uint8 [n, h, w, c], the first that were kept
-
-    @property
-    def alive(self) -> bool:
-        """Whether it is still at work."""
-        return self.end is None
 
 
 class Sets:
@@ -129,6 +108,18 @@ class Sets:
         self._start(folder, name, settings, {})
         return folder.name
 
+    def take_hub(self, owner: str, given: pathlib.Path, name: str, settings: dict[str, Any]) -> str:
+        """The same for pictures of the Hub: the folder that `hub.datasets.fetch` made is moved here."""
+        told = json.loads((given / SOURCE).read_text(encoding="utf-8"))
+        self._check_room(owner, sum(file.stat().st_size for file in given.iterdir()))
+        name = clean_name(name or told["name"])
+        folder = self._new(owner, name)
+        (folder / "uploaded").mkdir()
+        shutil.move(given, folder / "uploaded" / "00000")
+        (folder / "uploaded" / "00000" / SOURCE).rename(folder / SOURCE)
+        self._start(folder, name, settings, {})
+        return folder.name
+
     def decide(self, owner: str, key: str, names: dict[str, bool]) -> None:
         """Keep or leave out pictures against what cleaning said; the set is made again."""
         folder = self.folder(owner, key)
@@ -137,23 +128,7 @@ class Sets:
 
     def cleaning(self, owner: str, key: str) -> Cleaning:
         """Where looking through a set stands."""
-        folder = self.folder(owner, key)
-        events, _ = intake.read(folder)
-        judged = [event for event in events if isinstance(event, Judged)]
-        refused = folder / "set" / "refused.webp"
-        done = bool(events) and isinstance(events[-1], (Finished, Failed))
-        return Cleaning(
-            key=key,
-            name=json.loads((folder / "order.json").read_text(encoding="utf-8"))["name"],
-            progress=next((e for e in reversed(events) if isinstance(e, Progress)), None),
-            kept=tuple(event for event in judged if event.kept),
-            refused=tuple(event for event in judged if not event.kept),
-            notes=tuple(event for event in events if isinstance(event, Problem)),
-            end=events[-1] if done else None,
-            preview=_bytes(folder / "preview.webp") if any(isinstance(e, Preview) for e in events) else b"",
-            thumbs=_thumbs(refused) if done and refused.exists() else None,
-            pictures=_first(folder / "set") if done and isinstance(events[-1], Finished) else None,
-        )
+        return cleaning.stands(self.folder(owner, key))
 
     def delete(self, owner: str, key: str) -> None:
         """Remove an uploaded set and its copies for good; runs that learn from it must be over."""
@@ -205,7 +180,8 @@ class Sets:
     def _unfinished(self, owner: str, part: str) -> pathlib.Path | None:
         """The newest folder of which no set came because its pictures were too few: more can join them."""
         for folder in self._folders(owner):
-            if (folder / part).is_dir() and not (folder / "set" / "set.json").exists():
+            others = (folder / SOURCE, folder / "set" / "set.json")  # of the Hub, or made already
+            if (folder / part).is_dir() and not any(each.exists() for each in others):
                 events, _ = intake.read(folder)
                 if events and isinstance(events[-1], Failed) and "least" in events[-1].facts:
                     return folder
@@ -235,7 +211,8 @@ class Sets:
             [drawn] if drawn.is_dir() else sorted(file for place in uploaded.iterdir() for file in place.iterdir())
         )
         chosen = intake.Intake(**settings)
-        intake.start(folder, sources, chosen, name=clean_name(name), decisions=decisions)
+        source = Source.of(folder / SOURCE)
+        intake.start(folder, sources, chosen, name=clean_name(name), decisions=decisions, source=source)
 
     def _check_room(self, owner: str, more: int) -> None:
         taken = sum(f.stat().st_size for folder in self._folders(owner) for f in folder.rglob("*") if f.is_file())
@@ -267,24 +244,10 @@ class Sets:
         )
 
 
-def counted(judged: Sequence[Judged]) -> dict[str, int]:
-    """How many were refused for each reason, the most frequent first."""
-    return dict(collections.Counter(event.reason for event in judged).most_common())
-
-
 def _starter(name: str) -> PictureSet:
     facts = starters.about(name)
     told = {key: facts[key] for key in ("title", "count", "size", "channels", "licence", "origin")}
     return PictureSet(key=name, classes=tuple(facts["classes"]), sheet=_bytes(starters.sheet(name)), ours=True, **told)
-
-
-def _first(folder: pathlib.Path) -> np.ndarray:
-    return np.asarray(ImageSet.open(folder).images[:FIRST])
-
-
-def _thumbs(file: pathlib.Path) -> np.ndarray:
-    sheet = open_pixels(file, 3)
-    return ungrid(sheet, THUMB, (sheet.shape[0] // THUMB) * THUMB_COLUMNS)
 
 
 def _owner(folder: pathlib.Path) -> str | None:

@@ -7,12 +7,30 @@ import functools
 import hashlib
 import json
 import pathlib
+from typing import Any
 
 import numpy as np
 
 from ..images import PictureFormat
 
 HELD_SHARE, HELD_MOST, HELD_FROM = 0.10, 1000, 64  # 10 % a class, at most 1,000 in all, none under 64 pictures
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where pictures come from, and what may be done with them."""
+
+    origin: str = "own pictures"
+    licence: str = ""  # the word for it that its owners use, "" where nobody said
+    dataset: dict[str, Any] = dataclasses.field(default_factory=dict)  # of the Hub: id, commit, split, label, most ...
+
+    @classmethod
+    def of(cls, file: pathlib.Path) -> Source:
+        """What a file says that `hub.datasets.fetch` wrote; a person's own where there is none."""
+        if not file.exists():
+            return cls()
+        told = json.loads(file.read_text(encoding="utf-8"))
+        return cls(**{field.name: told[field.name] for field in dataclasses.fields(cls)})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +45,7 @@ class ImageSet:
     licence: str = ""
     held_out: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, bool))  # bool [n]
     names: tuple[str, ...] = ()  # where each picture came from, if known
+    dataset: dict[str, Any] = dataclasses.field(default_factory=dict)  # the data set on the Hub that it is part of
     flip: bool = False  # a mirrored picture could be one of the set (augment's "auto")
 
     def __post_init__(self) -> None:
@@ -75,7 +94,9 @@ class ImageSet:
         np.save(folder / "held_out.npy", self.held_out, allow_pickle=False)
         if self.labels is not None:
             np.save(folder / "labels.npy", self.labels.astype(np.int64), allow_pickle=False)
-        about = {key: getattr(self, key) for key in ("name", "origin", "licence", "classes", "names", "flip")}
+        about = {
+            key: getattr(self, key) for key in ("name", "origin", "licence", "classes", "names", "dataset", "flip")
+        }
         (folder / "set.json").write_text(json.dumps({"format": 1, **about}, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
@@ -92,6 +113,7 @@ class ImageSet:
             licence=about["licence"],
             held_out=np.load(folder / "held_out.npy", allow_pickle=False),
             names=tuple(about["names"]),
+            dataset=dict(about.get("dataset", {})),
             flip=bool(about.get("flip", False)),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import functools
 import json
 import os
@@ -22,6 +23,7 @@ from .. import images
 from ..device import child_environment
 from ..events import Event, Failed, Finished, Preview, Progress, Trouble, parse
 from ..settings import Settings, explain, setting
+from .imageset import Source
 from .selection import Selection
 from .sources import Found, find
 
@@ -92,6 +94,7 @@ def take(
     *,
     name: str = "",
     decisions: dict[str, bool] | None = None,
+    source: Source | None = None,
 ) -> Iterator[Event]:
     """Look at every file and write the set's folder at once when all are judged; the files themselves stay untouched.
 
@@ -101,8 +104,8 @@ def take(
     but for a `.part` beside it that becomes `into` by a rename.
     """
     yield Progress(fraction=0.0)
-    found = find([pathlib.Path(source) for source in sources])
-    yield from Selection(found, intake, into, name, decisions or {}).events()
+    found = find([pathlib.Path(each) for each in sources])
+    yield from Selection(found, intake, into, name, decisions or {}, source or Source()).events()
 
 
 def from_arrays(
@@ -133,6 +136,7 @@ def start(
     *,
     name: str = "",
     decisions: dict[str, bool] | None = None,
+    source: Source | None = None,
 ) -> None:
     """Look at the pictures in a niced child with a memory limit; the set will be `folder`/set. Then `read`."""
     if alive(folder):
@@ -140,8 +144,9 @@ def start(
     folder.mkdir(parents=True, exist_ok=True)
     for file in ("events.jsonl", "stop"):
         (folder / file).unlink(missing_ok=True)
-    paths = [str(pathlib.Path(source).resolve()) for source in sources]
+    paths = [str(pathlib.Path(each).resolve()) for each in sources]
     order = {"sources": paths, "intake": intake.model_dump(), "name": name, "decisions": decisions or {}}
+    order["source"] = dataclasses.asdict(source or Source())
     _write(folder / "order.json", json.dumps(order, ensure_ascii=False).encode())
     with (folder / "intake.log").open("wb") as log:
         subprocess.Popen(
@@ -224,10 +229,9 @@ def _ordered(folder: pathlib.Path) -> Iterator[Event]:
     """The events of an order; what a person can act on is the last of them."""
     try:
         order = json.loads((folder / "order.json").read_text(encoding="utf-8"))
-        sources = [pathlib.Path(source) for source in order["sources"]]
-        taking = take(
-            sources, Intake(**order["intake"]), folder / "set", name=order["name"], decisions=order["decisions"]
-        )
+        told = {"name": order["name"], "decisions": order["decisions"], "source": Source(**order.get("source", {}))}
+        sources = [pathlib.Path(each) for each in order["sources"]]
+        taking = take(sources, Intake(**order["intake"]), folder / "set", **told)
         for event in taking:
             yield event
             if (folder / "stop").exists() and not isinstance(event, (Finished, Failed)):

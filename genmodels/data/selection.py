@@ -18,7 +18,7 @@ from .. import images
 from ..events import Event, Failed, Finished, Judged, Preview, Problem, Progress
 from .decode import Decoded, decode, measure
 from .duplicates import Duplicates
-from .imageset import ImageSet
+from .imageset import ImageSet, Source
 from .sources import MOST_FILES, Found, Refused, let_go, natural
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Selection:
     into: pathlib.Path
     name: str
     decisions: dict[str, bool]
+    source: Source = dataclasses.field(default_factory=Source)
 
     def __post_init__(self) -> None:
         self.part = self.into.with_name(self.into.name + ".part")
@@ -172,7 +173,9 @@ class Selection:
             labels=labels,
             classes=classes,
             name=self.name or self.into.name,
-            origin="own pictures",
+            origin=self.source.origin,
+            licence=self.source.licence,
+            dataset=self.source.dataset,
             names=tuple(item.name for item in self.kept),
             flip=channels == 3 and not all(len(word) == 1 for word in classes or ("  ",)),
         )

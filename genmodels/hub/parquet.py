@@ -108,7 +108,7 @@ class Parquet:
         while left > 0 and stream.more():
             head = stream.header()
             full, packed = _number(head, 2), _number(head, 3)
-            if not 0 <= packed <= chunk.end - chunk.start or not 0 <= full <= MOST_PAGE:
+            if not 0 <= packed <= min(MOST_PAGE, chunk.end - chunk.start) or not 0 <= full <= MOST_PAGE:
                 raise Damaged("a page of a size that no picture needs")
             if full > BOMB_FROM and full > BOMB_RATIO * max(1, packed):
                 raise Damaged("a page that unpacks without end")

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..data.cleaning import Cleaning, counted
 from ..data.intake import REASONS
 from ..events import Judged
 from ..images import grid
 from ..markup import png_uri, safe, sheet_uri, webp_uri
-from ..sets import Cleaning, PictureSet, counted
+from ..sets import PictureSet
 from .views import bar, left, note, spoken_of
 from .words import number, say
 

@@ -1,0 +1,157 @@
+"""The rows of a data set, pictures with what they show, spread over all of it; and the ZIP that they go into."""
+
+from __future__ import annotations
+
+import collections
+import concurrent.futures
+import pathlib
+import zipfile
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+from ..data.sources import JUNK
+from ..events import Trouble
+from . import dataset_layout as layout
+from .dataset_about import UNREADABLE, Looked, picture_column
+from .parquet import Column, Group, Parquet
+from .parquet_values import Damaged
+
+TABLES, PLACES = 24, 64  # of a part that pictures are taken from, so that all kinds are among them
+LEAST_STEP, MOST_STEP = 1 << 16, 1 << 22  # bytes asked for at a time
+MOST_BYTES = 50_000_000  # of one picture's file
+AT_ONCE = 6  # picture files asked for side by side
+LONGEST = 60  # letters of a folder's name
+Row = tuple[bytes | None, str]  # a picture's file, None where it is missing, and what it shows
+Thing = TypeVar("Thing")
+KINDS = {b"\xff\xd8\xff": "jpg", b"\x89PNG": "png", b"GIF8": "gif", b"RIFF": "webp", b"BM": "bmp"}
+KINDS |= {b"II*\0": "tif", b"MM\0*": "tif"}
+
+
+def in_tables(looked: Looked, paths: list[str], image: str, label: str, most: int) -> Iterator[Row]:
+    """Rows of Parquet tables: the first ones of row groups that are spread over all of it."""
+    places = []
+    for path in evenly(paths, TABLES):
+        table = looked.table(path)
+        places += [(table, group) for group in table.groups if group.rows > 0]
+    chosen, each = plan([group.rows for _, group in places], most)
+    for number in chosen:
+        table, group = places[number]
+        try:
+            yield from _in_group(looked, table, group, (image, label), min(each, group.rows))
+        except Damaged as error:
+            raise Trouble(UNREADABLE, repo=looked.repo) from error
+
+
+def _in_group(looked: Looked, table: Parquet, group: Group, names: tuple[str, str], count: int) -> Iterator[Row]:
+    image, label = picture_column(table, names[0]), table.columns.get((names[1],))
+    if image is None or (names[1] and label is None):
+        raise Damaged("tables of one part with different columns")
+    pictures = table.values(group, image, _step(group, image, count))
+    words = table.values(group, label, _step(group, label, count)) if label else iter(lambda: None, 0)
+    for _, data, word in zip(range(count), pictures, words, strict=False):
+        yield data, said(word, looked.names.get(names[1], ()))
+
+
+def _step(group: Group, column: Column, count: int) -> int:
+    """About as many bytes as so many rows take."""
+    chunk = group.chunks.get(column.path)
+    share = 1.1 * count / group.rows
+    return min(MOST_STEP, max(LEAST_STEP, int(share * (chunk.end - chunk.start)))) if chunk else LEAST_STEP
+
+
+def in_files(looked: Looked, paths: list[str], label: str, most: int) -> Iterator[Row]:
+    """Picture files, spread over all of them; several are asked for at once, and only those that are wanted next."""
+    small = [path for path in paths if 0 < looked.files[path] <= MOST_BYTES]
+
+    def read(path: str) -> bytes:
+        return looked.open(path).read(0, looked.files[path])
+
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE, "pictures") as pool:
+        asked: collections.deque[tuple[str, concurrent.futures.Future[bytes]]] = collections.deque()
+        try:
+            for path in evenly(small, most):
+                asked.append((path, pool.submit(read, path)))
+                if len(asked) > 2 * AT_ONCE:
+                    path, job = asked.popleft()
+                    yield job.result(), layout.kind_of(path) if label else ""
+            for path, job in asked:
+                yield job.result(), layout.kind_of(path) if label else ""
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def plan(rows: Sequence[int], most: int) -> tuple[list[int], int]:
+    """Which row groups to visit, and how many rows of each: together `most`, from as many places as is sensible."""
+    count = min(PLACES, len(rows))
+    while True:
+        chosen = evenly(list(range(len(rows))), count)
+        if count >= len(rows) or sum(rows[number] for number in chosen) >= most:
+            break
+        count = min(len(rows), 2 * count)
+    low, high = 0, max(rows, default=0)
+    while low < high:  # the fewest of each that are enough
+        middle = (low + high) // 2
+        if sum(min(rows[number], middle) for number in chosen) >= most:
+            high = middle
+        else:
+            low = middle + 1
+    return chosen, low
+
+
+def evenly(things: list[Thing], most: int) -> list[Thing]:
+    """At most so many of them, evenly spread."""
+    if len(things) <= most:
+        return things
+    return [things[(2 * place + 1) * len(things) // (2 * most)] for place in range(most)]
+
+
+def said(word: Any, names: tuple[str, ...]) -> str:
+    """What a label says, in words; "" where it says nothing."""
+    if word is None:
+        return ""
+    if isinstance(word, bytes):
+        return word.decode("utf-8", "replace")
+    if isinstance(word, bool):
+        return "true" if word else "false"
+    if names:
+        return names[word] if 0 <= word < len(names) else ""
+    return str(word)
+
+
+class Archive:
+    """The stored ZIP: a folder for each kind, files called 000001.jpg and so on; labels name folders, and no more."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self.file = zipfile.ZipFile(path, "w", zipfile.ZIP_STORED)
+        self.count = self.bytes = self.pictures = 0
+        self.folders: dict[str, str] = {}  # label -> folder
+        self.taken: set[str] = set()
+
+    def add(self, data: bytes, label: str) -> None:
+        """Put a picture in its folder."""
+        self.count += 1
+        self.bytes += len(data)
+        ending = next((kind for start, kind in KINDS.items() if data.startswith(start)), "")
+        self.pictures += bool(ending)
+        name = f"{self.count:06}.{ending or 'bin'}"
+        folder = self._folder(label)
+        self.file.writestr(zipfile.ZipInfo(f"{folder}/{name}" if folder else name), data)
+
+    def _folder(self, label: str) -> str:
+        """A name for a folder that leads nowhere else, whatever the label says; another for every label."""
+        if label not in self.folders:
+            letters = (letter if letter.isprintable() and letter not in "/\\:" else " " for letter in label[:1000])
+            name = " ".join("".join(letters).split())[:LONGEST].strip(". ")
+            name = f"{name}_" if name.casefold() in JUNK else name
+            name = name or ("other" if label.strip() else "")
+            number, free = 1, name
+            while free in self.taken:
+                number += 1
+                free = f"{name} ({number})"
+            self.taken.add(free)
+            self.folders[label] = free
+        return self.folders[label]
+
+    def close(self) -> None:
+        """Write the list of what is in it; once is enough."""
+        self.file.close()
