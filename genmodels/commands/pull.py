@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from .. import home
 from ..events import Trouble
+from ..library import OWN, Library
 from ..terminal import followed
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def act(chosen: argparse.Namespace) -> None:
     if pull.kind(address, token, private_machine=True) != "checkpoint":
         _guest(address, token, chosen)
         return
+    if chosen.replace:
+        _shelf().find("", OWN + chosen.replace.removeprefix(OWN))
     title = f"Fetching {address.repo}"
     with tempfile.TemporaryDirectory(prefix="genmodels-") as room:
         into = chosen.into or pathlib.Path(room) / address.repo.split("/")[1]
@@ -53,16 +56,18 @@ def act(chosen: argparse.Namespace) -> None:
     print(f"Make pictures with it: python -m genmodels sample {name} --out pictures.png")
 
 
-def _shelved(folder: pathlib.Path, replaced: str) -> str:
-    """On the shelf as a new model, or in the place of one; returns the name that other commands know it by."""
-    from ..library import OWN, Library
+def _shelf() -> Library:
     from ..studio import SHIPPED
 
-    library, key = Library(SHIPPED, home() / "models"), OWN + replaced.removeprefix(OWN)
+    return Library(SHIPPED, home() / "models")
+
+
+def _shelved(folder: pathlib.Path, replaced: str) -> str:
+    """On the shelf as a new model, or in the place of one; returns the name that other commands know it by."""
     if not replaced:
-        return library.adopt("", folder, folder.name).removeprefix(OWN)
-    library.replace("", key, folder)
-    return key.removeprefix(OWN)
+        return _shelf().adopt("", folder, folder.name).removeprefix(OWN)
+    _shelf().replace("", OWN + replaced.removeprefix(OWN), folder)
+    return replaced.removeprefix(OWN)
 
 
 def _guest(address: Address, token: str | None, chosen: argparse.Namespace) -> None:
@@ -75,7 +80,7 @@ def _guest(address: Address, token: str | None, chosen: argparse.Namespace) -> N
     (home() / "guests").mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".incoming-", dir=home() / "guests") as room:
         folder = pathlib.Path(room) / "guest"
-        followed(pull_guest(address, token, folder), f"Fetching {address.repo}")
+        followed(pull_guest(address, token, folder, private_machine=True), f"Fetching {address.repo}")
         key = shelve(home() / "guests", folder, "")
     print(f"{address.repo} is here as the guest {key}. It draws in the studio, under Create.")
 
