@@ -178,8 +178,6 @@ def person(who: Any, language: str = "en") -> str:
         words = say("Not signed in: what is public on the Hub is open to you.", language)
         return f'<p class="who"><span>{safe(words)}</span></p>'
     picture = f'<b class="who-mark" aria-hidden="true">{safe(who.name[:1].upper())}</b>'
-    if str(who.picture).startswith("data:image/"):  # a picture elsewhere would be a request that leaves
-        picture = f'<img class="who-mark" src="{safe(who.picture)}" alt="">'
     how = say("with this machine's own sign-in", language) if who.how == "login" else ""
     told = f"<small>{safe(how)}</small>" if how else ""
     return f'<p class="who">{picture}<span>{safe(say("Signed in as {name}", language, name=who.name))}</span>{told}</p>'
