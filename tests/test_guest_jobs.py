@@ -79,14 +79,17 @@ def worker(guests: Guests) -> int:
 def test_each_step_is_seen_and_the_end_is_the_picture_of_the_seed(guests: Guests, keys: dict[str, str]) -> None:
     from genmodels.models import guest
 
-    job, sheets, said = guests.draw("ada", keys["new"], 7, 5, 200), set(), set()
+    job, sheets, noisy, said = guests.draw("ada", keys["new"], 7, 5, 200), set(), set(), set()
     deadline = time.monotonic() + PATIENCE
     while (now := guests.look("ada", job)).alive and time.monotonic() < deadline:
         sheets.add(now.sheet)
+        noisy.add(now.noisy)
         said.add(now.template.format(**now.facts))
         time.sleep(0.01)
     assert isinstance(now.end, Finished)
     assert len(sheets) > 3
+    assert len(noisy - sheets) > 3
+    assert not now.noisy
     assert any(line.startswith("Step ") and "of 200" in line for line in said)
     last = list(guest.load(guests.shelf.folder("ada", keys["new"])).draw(7, range(5), 200))[-1].noisy
     assert np.array_equal(pixels_of(now.sheet), grid(to_pixels(last), 3))

@@ -53,6 +53,7 @@ class Drawing:
     columns: int
     progress: Progress | None = None
     sheet: bytes = b""  # lossless WebP
+    noisy: bytes = b""  # while it denoises: what it works on, like the sheet
     before: bytes = b""  # the pictures given, as the model sees them, hung in a square
     film: bytes = b""  # animated WebP
     numbers: dict[str, Any] = dataclasses.field(default_factory=dict)  # psnr: mean in decibels; each: of every picture
@@ -218,7 +219,7 @@ class Guests:
             facts=end.facts if end else facts,
             columns=columns_of(order["count"]),
             progress=progress,
-            **{name: _content(folder / f"{name}.webp") for name in ("sheet", "before", "film")},
+            **{name: _content(folder / f"{name}.webp") for name in ("sheet", "noisy", "before", "film")},
             numbers=files.read_json(folder / "found.json", {}).get("numbers", {}),
             end=end,
         )

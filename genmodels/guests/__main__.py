@@ -68,8 +68,8 @@ class Worker:
                 if not (folder / "order.json").exists():
                     return
                 if isinstance(event, Preview):
-                    sheet = webp(grid(event.pixels, event.columns))
-                    files.write_whole(folder / "sheet.webp", sheet, durable=False)
+                    sheet = webp(grid(event.pixels, event.columns), effort=0)
+                    files.write_whole(folder / f"{event.file or 'sheet'}.webp", sheet, durable=False)
                 else:
                     file.write(event.line().encode() + b"\n")
 
@@ -77,6 +77,7 @@ class Worker:
         model = self._loaded(pathlib.Path(order["model"]), order)
         result, end = yield from jobs.but_the_end(_working(model, folder, order), Finished(template=""))
         files.write_whole(folder / "sheet.webp", webp(grid(result.pixels, result.columns)), durable=False)
+        (folder / "noisy.webp").unlink(missing_ok=True)
         if result.film is not None:
             pause, last = (120, 2000) if order["kind"] == "draw" else (80, 80)
             files.write_whole(folder / "film.webp", work.film(result.film, pause, last), durable=False)

@@ -42,11 +42,15 @@ Working = Generator[Event, None, Result]
 
 
 def drawn(model: Denoiser, seed: int, count: int, steps: int, sampler: str) -> Working:
-    """Draw pictures of a seed. Each preview is what the model expects, at that step, the pictures to become."""
+    """Draw pictures of a seed. Each preview is what the model expects, at that step, the pictures to become.
+
+    The previews whose file is "noisy" are what it works on at that step.
+    """
     start, columns, states = time.monotonic(), columns_of(count), []
     for step in model.draw(seed, range(count), steps, sampler):
         pixels = to_pixels(step.clean)
         states.append(pixels)
+        yield Preview(images=count, columns=columns, pixels=to_pixels(step.noisy), file="noisy")
         yield Preview(images=count, columns=columns, pixels=pixels)
         yield _progress(step.number, step.steps, start, count)
     sheets = [_sheet(pixels, columns) for pixels in evenly(states, FRAMES)]
