@@ -18,7 +18,6 @@ MOST_FILES = 50_000  # names that are looked at
 COUNTED = 8  # tables of a part whose footers are read only to count its pictures
 VIEWER = "refs/convert/parquet"  # where the Hub keeps its own copy of a data set as Parquet
 FOLDER = "folder"  # says the kinds where there are picture files instead of tables
-UNREADABLE = "A table of {repo} is damaged, or of a form that is not read here. Choose another data set."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,17 +79,24 @@ class Looked:
     names: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)  # of the numbers in a label column
     traffic: Traffic = dataclasses.field(default_factory=Traffic)
     about: DatasetAbout | None = None
+    tables: dict[str, Parquet] = dataclasses.field(default_factory=dict, repr=False)  # whose footers were read
 
     def open(self, path: str) -> RemoteFile:
         """A file of it."""
         return RemoteFile(self.repo, self.commit, path, self.files[path], self.token, self.traffic)
 
     def table(self, path: str) -> Parquet:
-        """A table of it, its footer read. Raises Trouble."""
+        """A table of it, its footer read once. Raises Trouble."""
         try:
-            return Parquet(self.open(path))
+            self.tables[path] = self.tables.get(path) or Parquet(self.open(path))
+            return self.tables[path]
         except Damaged as error:
-            raise Trouble(UNREADABLE, repo=self.repo) from error
+            raise self.unreadable() from error
+
+    def unreadable(self) -> Trouble:
+        """What to say of a table that breaks the rules of its format."""
+        template = "A table of {repo} is damaged, or of a form that is not read here. Choose another data set."
+        return Trouble(template, repo=self.repo)
 
 
 def look(address: Address, token: str | None) -> Looked:

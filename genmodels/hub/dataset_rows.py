@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 from ..data.sources import JUNK
-from ..events import Trouble
 from . import dataset_layout as layout
-from .dataset_about import UNREADABLE, Looked, picture_column
+from .dataset_about import Looked, picture_column
 from .parquet import Column, Group, Parquet
 from .parquet_values import Damaged
 
-TABLES, PLACES = 24, 64  # of a part that pictures are taken from, so that all kinds are among them
+TABLES = 24  # of a part that pictures are taken from
+PLACES, MOST_PLACES = 16, 32  # row groups at least, so that all kinds are among them; more where there are more kinds
+PAGE = 1_024  # rows that writers look at before they begin another page
 LEAST_STEP, MOST_STEP = 1 << 16, 1 << 22  # bytes asked for at a time
 MOST_BYTES = 50_000_000  # of one picture's file
 AT_ONCE = 6  # picture files asked for side by side
@@ -33,16 +34,18 @@ def in_tables(looked: Looked, paths: list[str], image: str, label: str, most: in
     for path in evenly(paths, TABLES):
         table = looked.table(path)
         places += [(table, group) for group in table.groups if group.rows > 0]
-    chosen, each = plan([group.rows for _, group in places], most)
-    for number in chosen:
-        table, group = places[number]
+    kinds = len(looked.names.get(label, ()))
+    shares = plan([group.rows for _, group in places], most, min(MOST_PLACES, max(PLACES, kinds)))
+    for (table, group), count in zip(places, shares, strict=True):
         try:
-            yield from _in_group(looked, table, group, (image, label), min(each, group.rows))
+            yield from _in_group(looked, table, group, (image, label), count)
         except Damaged as error:
-            raise Trouble(UNREADABLE, repo=looked.repo) from error
+            raise looked.unreadable() from error
 
 
 def _in_group(looked: Looked, table: Parquet, group: Group, names: tuple[str, str], count: int) -> Iterator[Row]:
+    if not count:
+        return
     image, label = picture_column(table, names[0]), table.columns.get((names[1],))
     if image is None or (names[1] and label is None):
         raise Damaged("tables of one part with different columns")
@@ -53,9 +56,9 @@ def _in_group(looked: Looked, table: Parquet, group: Group, names: tuple[str, st
 
 
 def _step(group: Group, column: Column, count: int) -> int:
-    """About as many bytes as so many rows take."""
+    """About as many bytes as so many rows take; a small group is one page, which can only be had whole."""
     chunk = group.chunks.get(column.path)
-    share = 1.1 * count / group.rows
+    share = 1.0 if group.rows <= PAGE else 1.1 * count / group.rows
     return min(MOST_STEP, max(LEAST_STEP, int(share * (chunk.end - chunk.start)))) if chunk else LEAST_STEP
 
 
@@ -80,22 +83,26 @@ def in_files(looked: Looked, paths: list[str], label: str, most: int) -> Iterato
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def plan(rows: Sequence[int], most: int) -> tuple[list[int], int]:
-    """Which row groups to visit, and how many rows of each: together `most`, from as many places as is sensible."""
-    count = min(PLACES, len(rows))
-    while True:
-        chosen = evenly(list(range(len(rows))), count)
-        if count >= len(rows) or sum(rows[number] for number in chosen) >= most:
-            break
-        count = min(len(rows), 2 * count)
+def plan(rows: Sequence[int], most: int, places: int) -> list[int]:
+    """How many rows of each row group: together `most`, whole groups, but from so many places at least.
+
+    A page holds up to a thousand rows and can only be had whole, so more places than needed cost downloads.
+    """
+    count = min(places, len(rows))
+    while count < len(rows) and sum(rows[number] for number in evenly(list(range(len(rows))), count)) < most:
+        count += 1
+    chosen = evenly(list(range(len(rows))), count)
     low, high = 0, max(rows, default=0)
     while low < high:  # the fewest of each that are enough
         middle = (low + high) // 2
-        if sum(min(rows[number], middle) for number in chosen) >= most:
-            high = middle
-        else:
-            low = middle + 1
-    return chosen, low
+        enough = sum(min(rows[number], middle) for number in chosen) >= most
+        low, high = (low, middle) if enough else (middle + 1, high)
+    shares = [0] * len(rows)
+    for number in chosen:
+        shares[number] = min(rows[number], low)
+    for number in chosen[: max(0, sum(shares) - most)]:
+        shares[number] -= 1
+    return shares
 
 
 def evenly(things: list[Thing], most: int) -> list[Thing]:

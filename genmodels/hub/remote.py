@@ -10,7 +10,6 @@ from ..events import Trouble
 from .client import endpoint, patiently, talking
 
 PATIENCE = 20.0  # seconds without a byte
-SHORT = "{repo} is not what it says: a file ends before its own parts. Choose another data set."
 
 
 SLACK = 1 << 22  # bytes that a limit may be passed by, so that a small one gives something at all
@@ -52,12 +51,16 @@ class RemoteFile:
     def read(self, start: int, end: int) -> bytes:
         """The bytes from `start` to before `end`; a connection that breaks is tried again."""
         if not 0 <= start < end <= self.size:
-            raise Trouble(SHORT, repo=self.repo)
+            raise self._short()
         if self.traffic.bytes + end - start > self.traffic.most + SLACK:
             self.traffic.full = True
             raise Full
         with talking(self.repo):
             return patiently(lambda: self._ask(start, end))
+
+    def _short(self) -> Trouble:
+        template = "{repo} is not what it says: a file ends before its own parts. Choose another data set."
+        return Trouble(template, repo=self.repo)
 
     def _ask(self, start: int, end: int) -> bytes:
         """One request. What comes beyond the range is not waited for; an answer without a range is cut to it."""
@@ -67,7 +70,7 @@ class RemoteFile:
         headers = {**self._headers, "Range": f"bytes={start}-{end - 1}"}
         with get_session().stream("GET", self._url, headers=headers, timeout=PATIENCE) as answer:
             if answer.status_code == 416:
-                raise Trouble(SHORT, repo=self.repo)
+                raise self._short()
             if answer.status_code >= 400:
                 answer.read()
             hf_raise_for_status(answer)
@@ -80,5 +83,5 @@ class RemoteFile:
                     break
         found = b"".join(parts)[before : before + end - start]
         if len(found) < end - start:
-            raise Trouble(SHORT, repo=self.repo)
+            raise self._short()
         return found

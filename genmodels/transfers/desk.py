@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..checkpoint import Checkpoint
 from ..data import starters
+from ..data.intake import Intake
 from ..events import Trouble
 from ..hub.client import Address
 from ..hub.origin import Origin
 from ..library import Library
+from ..runs.order import filled
 from ..runs.result import slug
 from ..sets import Sets
 from . import Transfer, Transfers
@@ -217,8 +219,11 @@ class Desk:
         oauth: str | None = None,
     ) -> str:
         """Begin to fetch pictures of a data set; returns the transfer's key, whose result is the key of a set."""
+        from ..hub.datasets import Choice
+
         owner, token = self._owner(visitor), self.identity.token(self._owner(visitor), oauth)
         address = Address.parse(text, "dataset")
+        choice, settings = filled(Choice, choice).model_dump(), filled(Intake, settings).model_dump()
         order = {"address": dataclasses.asdict(address), "choice": choice, "name": name, "settings": settings}
         order["link"] = address.page
         return self.transfers.start(owner, "pictures", address.repo, order, token)

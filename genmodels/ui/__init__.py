@@ -45,5 +45,6 @@ def build(studio: Studio) -> gr.Blocks:
         going = [each.key for each in library.transfers]
         found = [output for each in library.transfers for output in each.shown]
         greeted.then(told(library.attach), [visitor, *going], found, **QUIET)
+        greeted.then(**train.pictures.dataset.waking)
         library.wake(shelf)
     return screens

@@ -1,4 +1,4 @@
-"""Train, step 1: the pictures. Sets that ship, one's own files, a drawing pad, a camera."""
+"""Train, step 1: the pictures. Sets that ship, one's own files, a data set of the Hub, a drawing pad, a camera."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ..data.selection import LEAST
 from ..events import Trouble
 from ..sets import Cleaning
 from . import forms, gather_views, set_views, views
+from .dataset_step import DatasetStep
 from .page import QUIET, Page, noted, pane, told
 from .words import say
 
@@ -44,6 +45,8 @@ class PicturesStep:
                     file_count="multiple", file_types=["image", ".zip"], show_label=False, elem_id="files", height=130
                 )
                 self.look = gr.Button(say("Look through them"), variant="primary", size="md", elem_id="look_through")
+            with gr.Tab(say("From the Hub"), elem_id="dataset_tab"):
+                self.dataset = DatasetStep(self.page)
             with gr.Tab(say("Draw")):
                 self.pad, self.drawn = self._gather(gather_views.pad(), "pad"), self._label("label_drawn")
             with gr.Tab(say("Camera")):
@@ -129,7 +132,13 @@ class PicturesStep:
             key = studio.take_pile(token, name or "", settings.get("intake", {}))
             return key, _report(studio.cleaning(token, key)), gr.Timer(active=True), gr.Column(visible=False)
 
-        taken = [self.taking, self.report, self.timer]
+        @told
+        def arrived(token: str, key: str) -> tuple:
+            return (key, _report(studio.cleaning(token, key)), gr.Timer(active=True)) if key else [gr.skip()] * 3
+
+        taken, came = [self.taking, self.report, self.timer], self.dataset.going
+        self.dataset.wire_get(self.name, self.settings)
+        came.ended.change(arrived, [visitor, came.result], taken, **QUIET)
         self.look.click(take, [visitor, self.files, self.name, self.settings], [*taken, self.files], **QUIET)
         for source, label in ((self.pad, self.drawn), (self.camera, self.filmed)):
             source.picture(
