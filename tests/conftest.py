@@ -44,13 +44,14 @@ def hub(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatc
         yield started
 
 
+def child_environment(hub: Hub, home: pathlib.Path) -> dict[str, str]:
+    """The environment of a process that talks to a Hub, with a home of its own; nobody is signed in there."""
+    kept = {name: value for name, value in os.environ.items() if name not in NO_MORE}
+    told = {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_HUB_DISABLE_TELEMETRY": "1"}
+    return {**kept, **told, **({} if hub.xet else {"HF_HUB_DISABLE_XET": "1"})}
+
+
 @pytest.fixture
 def hub_environment() -> Callable[[Hub, pathlib.Path], dict[str, str]]:
-    """The environment of a child that talks to a Hub: `hub_environment(hub, home)`; nobody is signed in there."""
-
-    def environment(hub: Hub, home: pathlib.Path) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name not in NO_MORE}
-        told = {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_HUB_DISABLE_TELEMETRY": "1"}
-        return {**kept, **told, **({} if hub.xet else {"HF_HUB_DISABLE_XET": "1"})}
-
-    return environment
+    """The same as a fixture: `hub_environment(hub, home)`."""
+    return child_environment
