@@ -8,7 +8,9 @@ import dataclasses
 import hashlib
 import pathlib
 import secrets
+import shutil
 import tempfile
+import time
 from collections.abc import Callable, Collection, Generator, Iterator
 from typing import Any
 
@@ -20,6 +22,7 @@ from .client import SENTENCES, Address, api, patiently, reach, talking
 PATIENCE = 10.0  # seconds for one answer that is no file
 STEP = 1 << 18  # bytes: so often a download says how far it is, and so much of a cut one is fetched again
 MOST_FILES = 20_000
+MOST_CACHED, STILL_READ = 4 << 30, 600  # bytes that visitors' cache may grow to; seconds that somebody may yet read
 COMMIT = 40  # hexadecimal digits of a whole commit
 
 
@@ -91,19 +94,34 @@ def refuse_pickle(repo: str, names: Collection[str]) -> None:
 
 
 @contextlib.contextmanager
-def cache(token: str | None, private_machine: bool) -> Iterator[pathlib.Path]:
+def cache(token: str | None, private_machine: bool, beside: pathlib.Path | None = None) -> Iterator[pathlib.Path]:
     """The folder that downloads go through and are found in again.
 
     On a machine of one owner it is the client's own cache. Where there are several visitors, it is one that only ever
-    holds what anybody may see; what somebody's sign-in opened goes through a folder that goes away.
+    holds what anybody may see; what somebody's sign-in opened goes through a folder that goes away, made in `beside`
+    so that it goes with that where the process is killed.
     """
     if private_machine:
         yield shared_cache()
     elif token is None:
+        _make_room(home() / "hub")
         yield home() / "hub"
     else:
-        with tempfile.TemporaryDirectory(prefix="genmodels-hub-", ignore_cleanup_errors=True) as folder:
+        with tempfile.TemporaryDirectory(prefix=".incoming-", dir=beside, ignore_cleanup_errors=True) as folder:
             yield pathlib.Path(folder)
+
+
+def _make_room(where: pathlib.Path) -> None:
+    """Keep the visitors' cache within bounds: what nobody has read for the longest goes."""
+    from huggingface_hub import CacheNotFound, scan_cache_dir
+
+    with contextlib.suppress(CacheNotFound, OSError):
+        found = scan_cache_dir(where)
+        over, since = found.size_on_disk - MOST_CACHED, time.time() - STILL_READ
+        for repo in sorted(found.repos, key=lambda repo: repo.last_accessed):
+            if over > 0 and repo.last_accessed < since:
+                shutil.rmtree(repo.repo_path, ignore_errors=True)
+                over -= repo.size_on_disk
 
 
 def shared_cache() -> pathlib.Path:

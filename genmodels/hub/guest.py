@@ -41,7 +41,7 @@ def pull_guest(
     into.parent.mkdir(parents=True, exist_ok=True)
     room = pathlib.Path(tempfile.mkdtemp(prefix=".incoming-", dir=into.parent))
     try:
-        with cache(token, private_machine) as where:
+        with cache(token, private_machine, into.parent) as where:
             listing = listed(address, token)
             refuse_pickle(address.repo, listing.files)
             small = fits(listing, dict.fromkeys(SMALL, LARGEST_CONFIG))

@@ -46,7 +46,8 @@ def pull(
     appears. `private_machine` says that one person owns this machine, whose client's cache may be used. Raises Trouble.
     """
     address = dataclasses.replace(address, revision=revision or address.revision)
-    with cache(token, private_machine) as where, _room(into) as room, _named(address.repo):
+    into.parent.mkdir(parents=True, exist_ok=True)
+    with cache(token, private_machine, into.parent) as where, _room(into) as room, _named(address.repo):
         folder, origin = yield from _snapshot(address, token, where, FETCHED, NEEDED)
         for name in FETCHED:
             if (folder / name).exists():
@@ -189,7 +190,6 @@ def _drained(work: Generator[Event, None, pathlib.Path]) -> pathlib.Path:
 @contextlib.contextmanager
 def _room(into: pathlib.Path) -> Iterator[pathlib.Path]:
     """A folder beside the one that shall appear; whatever is left in it goes."""
-    into.parent.mkdir(parents=True, exist_ok=True)
     room = pathlib.Path(tempfile.mkdtemp(prefix=".incoming-", dir=into.parent))
     try:
         yield room
