@@ -156,8 +156,8 @@ class HubStep:
     def _here(self, token: str) -> dict[str, str]:
         """What came from the Hub and is on the shelf: repository -> key."""
         studio = self.page.studio
-        own = {m.origin.repo: m.key for m in reversed(studio.models(token)) if getattr(m, "origin", None)}
-        return own | {guest.repo: guest.key for guest in _guests(studio, token)}
+        own = {model.origin.repo: model.key for model in reversed(studio.models(token)) if model.origin}
+        return own | {guest.repo: guest.key for guest in studio.guests.all(token)}
 
     def _wire_pull(self) -> None:
         visitor, studio = self.page.visitor, self.page.studio
@@ -185,15 +185,24 @@ class HubStep:
             cards = hub_views.found(found, self._here(token)) if found else gr.skip()
             return "", cards, gr.Button(visible=bool(result))
 
-        @told
-        def use(token: str, key: str) -> tuple:
-            return gr.Tabs(selected="create"), *self.create.open_model(token, key)
+        create = self.create
+        rooms = list(dict.fromkeys([self.page.rooms, *create.outputs, *create.guest_outputs]))
+
+        def opened(token: str, key: str) -> dict:
+            there = {self.page.rooms: gr.Tabs(selected="create")}
+            if any(guest.key == key for guest in studio.guests.all(token)):
+                return {**there, **dict(zip(create.guest_outputs, create.open_guest(token, key), strict=True))}
+            return {**there, **dict(zip(create.outputs, create.open_model(token, key), strict=True))}
 
         @told
-        def use_card(token: str, event: gr.EventData) -> tuple:
-            return use(token, event.key)
+        def use(token: str, key: str) -> dict:
+            return opened(token, key)
 
-        rooms, once = [self.page.rooms, *self.create.outputs], {"trigger_mode": "once", **QUIET}
+        @told
+        def use_card(token: str, event: gr.EventData) -> dict:
+            return opened(token, event.key)
+
+        once = {"trigger_mode": "once", **QUIET}
         self.cards.pull(pull, [visitor, self.found], begun, **once).success(None, js=TO_BAR)
         gr.on([self.fetch.click, self.address.submit], fetch, [visitor, self.address, self.found], begun, **once)
         self.arrived = self.going.ended.change(
@@ -205,8 +214,3 @@ class HubStep:
 
 # On a phone the desk stands above the cards: what is on its way comes into view.
 TO_BAR = "() => { if (innerWidth < 900) document.querySelector('#hub_desk').scrollIntoView({behavior: 'smooth'}) }"
-
-
-def _guests(studio: Any, token: str) -> list:
-    """The guests on the shelf."""
-    return studio.guests.all(token) if getattr(studio, "guests", None) else []

@@ -144,7 +144,6 @@ def pictures(fetched: Mapping[str, bytes]) -> str:
 
 def transfer(going: Any, language: str = "en") -> str:
     """How a transfer stands, or what came of it."""
-    title = f'<p class="run-name">{safe(going.title)}</p>' if going.title else ""
     if going.end is None:
         done = going.progress
         told = bar(
@@ -153,7 +152,7 @@ def transfer(going: Any, language: str = "en") -> str:
     else:
         told = note(spoken_of(going.end, language), "good" if going.end.kind == "finished" else "warn")
     notes = "".join(note(spoken_of(each, language), "warn") for each in going.notes)
-    return f'<div class="report">{title}{told}{notes}</div>'
+    return f'<div class="report">{told}{notes}</div>'
 
 
 def link(url: str, language: str = "en") -> str:
@@ -174,13 +173,16 @@ def link(url: str, language: str = "en") -> str:
 
 def person(who: Any, language: str = "en") -> str:
     """Who is signed in on the Hub."""
+    if who.template:
+        return f'<p class="who"><span>{safe(spoken_of(who, language))}</span></p>'
     if not who.name:
         words = say("Not signed in: what is public on the Hub is open to you.", language)
         return f'<p class="who"><span>{safe(words)}</span></p>'
-    picture = f'<b class="who-mark" aria-hidden="true">{safe(who.name[:1].upper())}</b>'
-    how = say("with this machine's own sign-in", language) if who.how == "login" else ""
-    told = f"<small>{safe(how)}</small>" if how else ""
-    return f'<p class="who">{picture}<span>{safe(say("Signed in as {name}", language, name=who.name))}</span>{told}</p>'
+    mark = f'<b class="who-mark" aria-hidden="true">{safe(who.name[:1].upper())}</b>'
+    words = say("Signed in as {name}", language, name=who.name)
+    if who.how == "login":
+        words = say("{name}, signed in on this machine", language, name=who.name)
+    return f'<p class="who">{mark}<span>{safe(words)}</span></p>'
 
 
 def about_tokens(language: str = "en") -> str:

@@ -73,7 +73,7 @@ class Library:
             self.leads = gr.Button(say("Publish it"), elem_id="library_publish", min_width=110)
             self.take = gr.Button(say("Download as ZIP"), elem_id="library_take", min_width=110)
         self.versions = RevisionsStep(self.page, self.model)
-        with gr.Row():
+        with gr.Row(elem_id="model_name_row"):
             self.name = gr.Textbox(label=say("Name"), max_lines=1, elem_id="model_name", min_width=150)
             self.save = gr.Button(say("Rename"), elem_id="rename", scale=0, min_width=110)
         self.delete = gr.Button(say("Delete"), variant="stop", elem_id="delete")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -96,21 +97,27 @@ class PublishStep:
         self.model.input(inputs=[self.page.visitor, self.model], **self.choosing)
 
     def _wire_fields(self, sign_in: SignIn) -> None:
-        @noted(0, len(self.drawn))
-        def draw(
-            token, key, name, private, licence, consent, message, people, text, edited, oauth: gr.OAuthToken | None
-        ):
-            choices = _choices(name, private, licence, consent, message, people, text if edited else "")
-            drawn = self._drawn(token, key, choices, plain(oauth))[1]
-            return {**drawn, self.text: gr.skip()} if edited else drawn  # nobody's words change under the hand
+        outputs = [self.edited, *self.drawn]
 
+        def draws(edited: bool | None) -> Callable[..., dict]:
+            """Draw again what follows from the fields; `edited` True: somebody writes in the card, False: no more."""
+
+            @noted(1, len(outputs))
+            def draw(token, key, name, private, licence, consent, message, people, text, wrote, oauth: OAuth) -> dict:
+                own = wrote if edited is None else edited
+                choices = _choices(name, private, licence, consent, message, people, text if own else "")
+                drawn = self._drawn(token, key, choices, plain(oauth))[1]
+                if own:  # nobody's words change under the hand
+                    drawn.pop(self.text)
+                return {**drawn, self.edited: own}
+
+            return draw
+
+        drawing = {"inputs": self.asked, "outputs": outputs, "trigger_mode": "always_last", **QUIET}
         fields = (self.name, self.private, self.licence, self.consent, self.people)
-        drawing = {"fn": draw, "inputs": self.asked, "outputs": self.drawn, **QUIET}
-        gr.on([*(field.input for field in fields), sign_in.changed.change], trigger_mode="always_last", **drawing)
-        self.text.input(lambda: True, None, self.edited, queue=False, **QUIET)
-        self.edited.change(trigger_mode="always_last", **drawing)
-        self.text.input(trigger_mode="always_last", **drawing)
-        self.anew.click(lambda: False, None, self.edited, queue=False, **QUIET)
+        gr.on([*(field.input for field in fields), sign_in.changed.change], draws(None), **drawing)
+        self.text.input(draws(True), **drawing)
+        self.anew.click(draws(False), **drawing)
 
     def _wire_publish(self) -> None:
         studio, going = self.page.studio, self.going
@@ -155,10 +162,13 @@ class PublishStep:
         }
         if model is None:
             return blank
-        draft, drawn = self._drawn(token, model.key, {}, oauth)
+        origin = model.origin
+        seen = PUBLIC if origin and not origin.private else PRIVATE  # a page that is there stays as open as it is
+        draft, drawn = self._drawn(token, model.key, {"private": seen == PRIVATE}, oauth)
         return {
             **blank,
             **drawn,
+            self.private: PRIVATE if draft.new else seen,
             self.name: draft.where,
             self.licence: gr.Dropdown(list(draft.licences), value=draft.licence or None),
             self.people: gr.Checkbox(False, visible=draft.trainable),
@@ -173,7 +183,7 @@ class PublishStep:
         return draft, {
             self.where: publish_views.destination(draft),
             self.files: publish_views.files(draft.files),
-            self.publish: gr.Button(words, interactive=bool(draft.person.name)),
+            self.publish: gr.Button(words, interactive=draft.person.may_publish),
             self.preview: publish_views.card(draft.card, own),
             self.text: draft.card,
         }

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .views import hint, safe, strip
+from .views import hint, note, safe, spoken_of, strip
 from .words import say, size
 
 SENTENCES = {  # what each file is, for people
@@ -34,8 +34,15 @@ def chosen(model: Any, language: str = "en") -> str:
 
 def destination(draft: Any, language: str = "en") -> str:
     """Where it will go, and whether something is there already."""
-    if not draft.person.name:
-        return hint(say("Sign in at the top of this page to publish.", language))
+    who = draft.person
+    if who.template:
+        return note(spoken_of(who, language), "warn")
+    if not who.name:
+        return note(say("Sign in at the top of this page to publish.", language))
+    if not who.may_publish:
+        return note(
+            say("This sign-in may only read. Sign in with an access token that may write to publish.", language), "warn"
+        )
     words = say("It becomes a page of its own:", language)
     if not draft.new:
         words = say("It becomes the newest version of:", language)

@@ -52,7 +52,7 @@ class RevisionsStep:
         """Where the model came from at once, and the versions when the Hub has answered."""
         hub = self.page.studio.hub
         model = next((each for each in self.page.studio.models(token) if each.key == key), None)
-        origin = getattr(model, "origin", None)
+        origin = model.origin if model else None
         if origin is None:
             yield gr.Column(visible=False), "", ""
             return

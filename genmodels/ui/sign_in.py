@@ -70,8 +70,8 @@ class SignIn:
         emptied = {"fn": None, "inputs": None, "outputs": self.token, "js": "() => ''", "queue": False, **QUIET}
         shown = [self.token, self.changed, *self.shown]
         for event in (self.send.click, self.token.submit):
-            event(sign_in, [visitor, self.token, self.changed], shown, queue=False, **QUIET).then(**emptied)
-        self.leave.click(sign_out, [visitor, self.changed], shown, queue=False, **QUIET)
+            event(sign_in, [visitor, self.token, self.changed], shown, **QUIET).then(**emptied)
+        self.leave.click(sign_out, [visitor, self.changed], shown, **QUIET)
         self.open.click(lambda: gr.Column(visible=True), None, self.form, queue=False, **QUIET)
 
     def seen(self, token: str, oauth: str | None = None) -> tuple:
@@ -79,7 +79,7 @@ class SignIn:
         person = self.page.studio.hub.who(token, oauth)
         return (
             hub_views.person(person),
-            gr.Button(visible=not person.name and not self.on_a_space),
+            gr.Button(visible=not self.on_a_space and not person.may_publish and person.how != "pasted"),
             gr.Button(visible=person.how == "pasted"),
             gr.Column(visible=False),
             "",

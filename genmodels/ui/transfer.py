@@ -27,7 +27,7 @@ class Transferring:
         self._wire()
 
     def _wire(self) -> None:
-        hub, asked = self.page.studio, [self.page.visitor, self.key]
+        studio, asked = self.page.studio, [self.page.visitor, self.key]
 
         @noted(2, len(self.watched))
         def tick(token: str, key: str) -> tuple:
@@ -35,11 +35,12 @@ class Transferring:
 
         @noted(2, len(self.watched))
         def cancel(token: str, key: str) -> tuple:
-            hub.hub.cancel(token, key)
+            studio.hub.cancel(token, key)
             return self.seen(token, key)
 
-        self.timer.tick(tick, asked, self.watched, queue=False, **QUIET)
-        self.cancel.click(cancel, asked, self.watched, queue=False, **QUIET)
+        # Through the queue: without it, nobody is told that `ended` has changed.
+        self.timer.tick(tick, asked, self.watched, **QUIET)
+        self.cancel.click(cancel, asked, self.watched, **QUIET)
 
     def begin(self, token: str, key: str) -> tuple:
         """The values of `shown` when this transfer has just been ordered, or is found again after a reload."""
@@ -59,7 +60,7 @@ class Transferring:
         found = self.page.studio.hub.look(token, key) if key else None
         if found is None:
             gone = views.note(say("You stopped it.")) if key else ""
-            return "", "", gone, gr.Button(visible=False), gr.Timer(active=False)
+            return f"{key} gone" if key else "", "", gone, gr.Button(visible=False), gr.Timer(active=False)
         alive = found.end is None
         good = not alive and found.end.kind == "finished"
         return (
