@@ -16,6 +16,7 @@ from .remote import RemoteFile, Traffic
 PATIENCE = 10.0  # seconds for one answer that is no file
 MOST_FILES = 50_000  # names that are looked at
 COUNTED = 8  # tables of a part whose footers are read only to count its pictures
+PAGE = 1_024  # rows that writers of Parquet look at before they begin another page
 VIEWER = "refs/convert/parquet"  # where the Hub keeps its own copy of a data set as Parquet
 FOLDER = "folder"  # says the kinds where there are picture files instead of tables
 
@@ -52,6 +53,7 @@ class DatasetAbout:
     gated: bool
     tables: bool  # Parquet; else picture files in folders
     converted: bool  # read from the copy that the Hub's own viewer keeps
+    piece: int = 1  # pictures that can only be downloaded together
 
     @property
     def address(self) -> str:
@@ -126,8 +128,14 @@ def look(address: Address, token: str | None) -> Looked:
         gated=bool(info.gated),
         tables=tables,
         converted=converted,
+        piece=_piece(looked) if tables else 1,
     )
     return looked
+
+
+def _piece(looked: Looked) -> int:
+    groups = looked.table(next(iter(looked.parts.values()))[0]).groups
+    return min(PAGE, max((group.rows for group in groups), default=1))
 
 
 def picture_column(table: Parquet, name: str) -> Column | None:

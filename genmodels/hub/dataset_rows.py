@@ -11,13 +11,12 @@ from typing import Any, TypeVar
 
 from ..data.sources import JUNK
 from . import dataset_layout as layout
-from .dataset_about import Looked, picture_column
-from .parquet import Column, Group, Parquet
+from .dataset_about import PAGE, DatasetAbout, Looked, Split, picture_column
+from .parquet import TAIL, Column, Group, Parquet
 from .parquet_values import Damaged
 
 TABLES = 24  # of a part that pictures are taken from
 PLACES, MOST_PLACES = 16, 32  # row groups at least, so that all kinds are among them; more where there are more kinds
-PAGE = 1_024  # rows that writers look at before they begin another page
 LEAST_STEP, MOST_STEP = 1 << 16, 1 << 22  # bytes asked for at a time
 MOST_BYTES = 50_000_000  # of one picture's file
 AT_ONCE = 6  # picture files asked for side by side
@@ -103,6 +102,16 @@ def plan(rows: Sequence[int], most: int, places: int) -> list[int]:
     for number in chosen[: max(0, sum(shares) - most)]:
         shares[number] -= 1
     return shares
+
+
+def cost(about: DatasetAbout, part: Split, most: int) -> int | None:
+    """About how many bytes must be downloaded for so many pictures; None where nobody knows how many there are."""
+    if not part.pictures:
+        return None
+    count = min(most, part.pictures)
+    if about.tables:  # whole pieces, from several places, and what says where they lie
+        count = max(count, PLACES * about.piece) + about.piece // 2
+    return min(part.bytes, part.bytes * count // part.pictures) + min(part.files, TABLES) * about.tables * TAIL
 
 
 def evenly(things: list[Thing], most: int) -> list[Thing]:

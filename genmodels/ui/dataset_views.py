@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..hub.dataset_about import DatasetAbout
-from ..hub.dataset_rows import evenly
+from ..hub.dataset_rows import cost, evenly
 from ..markup import safe
 from .views import hint, note
 from .words import number, say, size
@@ -58,11 +58,11 @@ def _part(split, language: str) -> str:
 def costs(found: DatasetAbout, part: str, most: int, megabytes: int, language: str = "en") -> str:
     """How many pictures that will be, and about how much is downloaded for them."""
     split = found.split(part)
-    if split is None or not split.pictures:
+    needed = cost(found, split, most) if split else None
+    if needed is None:
         return hint(
             say("Up to {n} pictures, and at most {mb} MB of downloads.", language, n=number(most), mb=megabytes)
         )
-    count = min(most, split.pictures)
-    needed = min(split.bytes * count / split.pictures, megabytes * 1e6)
-    told = {"n": number(count), "all": number(split.pictures), "size": size(int(needed), language)}
+    told = {"n": number(min(most, split.pictures)), "all": number(split.pictures)}
+    told["size"] = size(min(needed, megabytes * 1_000_000), language)
     return hint(say("{n} of {all} pictures, from all over it: about {size} to download.", language, **told))
