@@ -45,7 +45,7 @@ class PicturesStep:
                     file_count="multiple", file_types=["image", ".zip"], show_label=False, elem_id="files", height=130
                 )
                 self.look = gr.Button(say("Look through them"), variant="primary", size="md", elem_id="look_through")
-            with gr.Tab(say("From the Hub"), elem_id="dataset_tab"):
+            with gr.Tab(say("Hub"), elem_id="dataset_tab"):
                 self.dataset = DatasetStep(self.page)
             with gr.Tab(say("Draw")):
                 self.pad, self.drawn = self._gather(gather_views.pad(), "pad"), self._label("label_drawn")
