@@ -54,7 +54,7 @@ def card(
     agreed, `dataset` a public data set on the Hub, `pictures` whether pictures.zip goes along, `onnx` whether
     model.onnx does (None: whether it is there).
     """
-    dataset = dataset or _dataset(checkpoint)
+    dataset, licence = dataset or _dataset(checkpoint), licence or suggested(checkpoint)
     with_onnx = _has(checkpoint, "model.onnx") if onnx is None else onnx
     found = [
         f"# {plain(checkpoint.name)}",
@@ -92,7 +92,6 @@ def data(
         for number in (evaluation.numbers if evaluation else ())
     ]
     of_pictures = _text(checkpoint.trained, "licence")
-    licence = licence or suggested(checkpoint)
     named = re.sub(r"[^a-z0-9.]+", "-", of_pictures.lower()).strip("-.") if licence == "other" else ""
     return ModelCardData(
         library_name="genmodels",
@@ -109,8 +108,8 @@ def data(
 def suggested(checkpoint: Checkpoint) -> str:
     """The Hub's word for the licence of the pictures; "other" for one that it has no word for, "" for none known."""
     licence = _text(checkpoint.trained, "licence")
-    known_there = LICENCES.get(licence, licence if licence in OFFERED or HUB_WORD.fullmatch(licence) else "")
-    return known_there or ("other" if licence else "")
+    of_hub = bool(checkpoint.trained.get("dataset")) and HUB_WORD.fullmatch(licence)
+    return LICENCES.get(licence) or (licence if of_hub or licence in OFFERED else "other" if licence else "")
 
 
 def _opening(checkpoint: Checkpoint) -> str:

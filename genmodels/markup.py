@@ -40,6 +40,11 @@ def plain(text: object) -> str:
     return MARKS.sub(lambda found: ENTITIES.get(found[0], "\\" + found[0]), " ".join(_printable(text).split()))
 
 
+def unplain(text: str) -> str:
+    """What `plain` was given."""
+    return html.unescape(re.sub(r"\\([^\w\s])", r"\1", text)).replace("\u200b", "")
+
+
 def code(text: object) -> str:
     """A word of people's between backticks or quotes: one line, and nothing that ends them."""
     return re.sub(r"[`\"'\\]", "", _printable(text))

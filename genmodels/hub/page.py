@@ -7,11 +7,13 @@ import re
 from typing import Any
 
 from ..events import Trouble
+from ..markup import unplain
 
 LARGEST = 1_000_000  # letters of a card that are looked at
 FRONT = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 KEY = re.compile(r"^(?=[^\s#\-'\"{\[])", re.MULTILINE)  # where a key of the head begins
 HEADING = re.compile(r" {0,3}(#{1,2})[ \t]+(.*?)[ \t]*#*[ \t]*")
+CONSENT = re.compile(r"^- Consent: (.+)$", re.MULTILINE)
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 
 
@@ -79,6 +81,13 @@ def sections(body: str) -> dict[tuple[str, int], str]:
             found[name] = []
         found[name].append(line)
     return {name: "\n".join(lines).strip("\n") for name, lines in found.items()}
+
+
+def chosen(card: str) -> tuple[str, str]:
+    """What was chosen for a card of ours that is there: the licence of the model, and the line of consent."""
+    head, body = split(card)
+    licence, found = values(head).get("license"), CONSENT.search(body)
+    return licence if isinstance(licence, str) else "", unplain(found[1]) if found else ""
 
 
 def _merged_heads(base: str, theirs: str, ours: str) -> str:
