@@ -105,7 +105,7 @@ def forged(page: playwright.Page, button: str, name: str) -> str:
         const data = event.inputs.map((id) => {
             const { props, type } = field(id);
             if (props.elem_id === "publish_name") return name;
-            if (props.elem_id === "publish_model") return "ours/digits-gan";
+            if (props.elem_id === "publish_model") return "digits-gan";
             if (props.elem_id === "publish_private") return "private";
             if (type === "browserstate") return "0123456789abcdef0123456789abcdef";
             return type === "checkbox" ? false : type === "dropdown" ? "mit" : "";

@@ -1,0 +1,123 @@
+"""An access token is in the memory of one process and nowhere else: what a session leaves behind is looked through."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from loopback import Hub, stock
+
+from genmodels.data import starters
+from genmodels.studio import Studio
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+VISITOR = "0123456789abcdef0123456789abcdef"
+PATIENCE = 150.0  # seconds for all transfers on a busy machine
+
+
+def left_behind(folder: pathlib.Path, token: str) -> list[str]:
+    """The files below a folder that hold the token."""
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert files, "nothing was left behind at all"
+    return [str(path.relative_to(folder)) for path in files if token.encode() in path.read_bytes()]
+
+
+class Onlooker(threading.Thread):
+    """What anybody on this machine sees of a process's children: command lines and environments, again and again."""
+
+    def __init__(self, parent: int) -> None:
+        super().__init__(daemon=True)
+        self.parent, self.over = parent, threading.Event()
+        self.seen: dict[tuple[str, str, int], bytes] = {}
+
+    def run(self) -> None:
+        while not self.over.wait(0.3):
+            for entry in pathlib.Path("/proc").iterdir():
+                if entry.name.isdecimal() and self._below(entry):
+                    for name in ("cmdline", "environ"):
+                        told = self._read(entry / name)
+                        self.seen[entry.name, name, len(told)] = told
+
+    def _below(self, entry: pathlib.Path) -> bool:
+        while entry.name not in ("0", "1"):
+            status = self._read(entry / "stat").rpartition(b")")[2].split()
+            if not status:
+                return False
+            entry = entry.parent / status[1].decode()
+            if entry.name == str(self.parent):
+                return True
+        return False
+
+    def _read(self, path: pathlib.Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError:
+            return b""  # it ended, or was never ours
+
+    def __enter__(self) -> Onlooker:
+        if not pathlib.Path("/proc/self/stat").exists():
+            pytest.skip("no /proc here")
+        self.start()
+        return self
+
+    def __exit__(self, *trouble: object) -> None:
+        self.over.set()
+        self.join()
+
+
+@pytest.fixture
+def stocked(hub: Hub, tmp_path: pathlib.Path) -> Hub:
+    """A Hub with a model, a guest and a set of pictures, all private."""
+    pytest.importorskip("diffusers")
+    import guest_models
+
+    shipped = ROOT / "checkpoints" / "digits-gan"
+    files = {path.name: path.read_bytes() for path in shipped.iterdir() if path.is_file()}
+    hub.put("ada/digits", files, private=True)
+    guest = guest_models.autoencoder(tmp_path / "guest", "AutoencoderTiny")
+    hub.put("ada/guest", {path.name: path.read_bytes() for path in guest.iterdir()}, private=True)
+    digits = starters.open("digits")
+    pictures = stock.image_folder(digits.images[:40], digits.labels[:40], digits.classes, "train")
+    hub.put("ada/pictures", pictures, kind="dataset", private=True)
+    return hub
+
+
+def over(desk: object, keys: list[str]) -> Iterator[object]:
+    """The transfers when all have ended."""
+    until = time.monotonic() + PATIENCE
+    for key in keys:
+        while (found := desk.look(VISITOR, key)).alive:
+            assert time.monotonic() < until, f"{found.title} takes too long"
+            time.sleep(0.1)
+        yield found
+
+
+def test_transfers_leave_no_token_behind(stocked: Hub, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All four kinds, by a token that was pasted, on a machine that has another in its environment."""
+    pasted, machine = stocked.token("ada"), stocked.token("owner")
+    for name, place in (("GENMODELS_HOME", "home"), ("TMPDIR", "tmp")):
+        (tmp_path / place).mkdir()
+        monkeypatch.setenv(name, str(tmp_path / place))
+    monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
+    monkeypatch.setenv("HF_TOKEN", machine)
+    desk = Studio(shared=False).hub
+    assert desk.who(VISITOR).name == "owner"
+    desk.sign_in(VISITOR, pasted)
+    assert desk.who(VISITOR).name == "ada"
+    with Onlooker(os.getpid()) as onlooker:
+        keys = [desk.pull(VISITOR, "ada/digits"), desk.pull(VISITOR, "ada/guest")]
+        keys.append(desk.take_dataset(VISITOR, "ada/pictures", {}, "Digits", {}))
+        keys.append(desk.publish(VISITOR, "digits-gan", {"name": "mine", "licence": "cc-by-4.0"}))
+        ended = list(over(desk, keys))
+    assert [each.end.kind for each in ended] == ["finished"] * 4, [each.end for each in ended]
+    assert stocked.exists("ada/mine")
+    assert any(b"genmodels.transfers" in seen for seen in onlooker.seen.values())
+    for token in (pasted, machine):
+        assert not [where for where, seen in onlooker.seen.items() if token.encode() in seen]
+        assert not left_behind(tmp_path, token)
+        assert not [name for name, data in stocked.files("ada/mine").items() if token.encode() in data]
+        assert token not in repr([ended, desk.who(VISITOR), vars(desk.transfers)])
