@@ -6,15 +6,20 @@ import contextlib
 import os
 import pathlib
 import sys
+import tempfile
 from collections.abc import Generator
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import home
 from .checkpoint import Checkpoint
 from .data import starters
 from .events import Event, Failed, Judged, Problem, Progress, Trouble
 
+if TYPE_CHECKING:
+    from .data.imageset import Source
+
 Outcome = TypeVar("Outcome")
+HUB = "hub:"  # before the name of a data set on the Hub
 
 
 def clock(seconds: float) -> str:
@@ -78,16 +83,18 @@ def checkpoint(given: pathlib.Path) -> Checkpoint:
     return Checkpoint.open(given if given.exists() else home() / "models" / given)
 
 
-def taken_in(given: str, choices: list[str]) -> str:
-    """The set as an order wants it; files are taken in first, and it is said how many were refused."""
-    from .data.intake import Intake, take
-    from .runs.order import filled
-    from .runs.result import free_name
+def taken_in(given: str, choices: list[str], picked: dict[str, Any] | None = None) -> str:
+    """The set as an order wants it; files and pictures of the Hub (`hub:user/name`) are taken in first.
+
+    `choices` are those of the intake as NAME=VALUE; `picked` says which pictures of a data set, as `datasets.Choice`.
+    """
+    from .data.imageset import Source
 
     source = pathlib.Path(given)
     if given in starters.NAMES or (source / "set.json").exists():
         return given
-    if not source.exists():
+    hub = given.startswith(HUB)
+    if not hub and not source.exists():
         raise Trouble(
             "There is no set, folder or ZIP called {name}. Starter sets: {names}.",
             name=given,
@@ -97,10 +104,36 @@ def taken_in(given: str, choices: list[str]) -> str:
         raise Trouble(
             "Several processes need a set that is ready: train once with one process, then give them its folder."
         )
-    into = free_name(home() / "sets", source.stem)
+    if not hub:
+        return _looked_through(source, source.stem, choices, Source())
+    with tempfile.TemporaryDirectory(prefix="genmodels-pictures-") as folder:
+        pictures = _from_hub(given, picked or {}, pathlib.Path(folder) / "given")
+        into = _looked_through(pictures, pictures.stem, choices, Source.of(pictures.with_name("source.json")))
+    print(f"These pictures are here now; next time: --set {into}", file=sys.stderr)
+    return into
+
+
+def _from_hub(given: str, picked: dict[str, Any], into: pathlib.Path) -> pathlib.Path:
+    """The ZIP of pictures of a data set, in the name of whoever is signed in on this machine."""
+    from .hub.client import Address, machine_token
+    from .hub.datasets import Choice, fetch
+    from .runs.order import filled
+
+    address, choice = Address.parse(given.removeprefix(HUB), "dataset"), filled(Choice, picked)
+    followed(fetch(address, choice, machine_token(), into), f"Getting pictures of {address.repo}")
+    return next(into.glob("*.zip"))
+
+
+def _looked_through(pictures: pathlib.Path, name: str, choices: list[str], source: Source) -> str:
+    """The folder of a new set of these pictures; it is said how many were refused."""
+    from .data.intake import Intake, take
+    from .runs.order import filled
+    from .runs.result import free_name
+
+    into = free_name(home() / "sets", name)
     intake = filled(Intake, dict(choice.partition("=")[::2] for choice in choices))
     kept, refused, bar = 0, 0, Bar("Looking at the pictures")
-    for event in take([source], intake, into, name=source.stem):
+    for event in take([pictures], intake, into, name=name, source=source):
         if isinstance(event, Judged):
             kept, refused = kept + event.kept, refused + (not event.kept)
         if isinstance(event, Progress):

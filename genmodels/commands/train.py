@@ -1,4 +1,4 @@
-"""Train a model on a starter set, or on a folder or ZIP of your own pictures."""
+"""Train a model on a starter set, a folder or ZIP of your own pictures, or a data set on the Hub."""
 
 from __future__ import annotations
 
@@ -13,6 +13,18 @@ from ..events import Event, Problem, Progress, Scored, Trouble
 from ..models import FAMILIES
 from ..terminal import Bar, clock, taken_in
 
+SETS = "a starter set, a folder or ZIP of pictures, or hub:user/name for a data set on the Hub (hub:user/name@commit)"
+PICKED = (  # option, field of hub.datasets.Choice, help
+    ("--split", "split", "of a data set on the Hub: which part (default: the first, usually train)"),
+    (
+        "--label",
+        "label",
+        "of a data set on the Hub: the column that says the kinds; none: no kinds (default: by itself)",
+    ),
+    ("--most", "most_pictures", "of a data set on the Hub: at most so many pictures (default 5000)"),
+    ("--most-megabytes", "most_megabytes", "of a data set on the Hub: at most so many MB to download (default 300)"),
+)
+
 
 def arguments(command: argparse.ArgumentParser, given: list[str]) -> None:
     from ..settings import add_arguments
@@ -23,7 +35,7 @@ def arguments(command: argparse.ArgumentParser, given: list[str]) -> None:
     family = first.parse_known_args(given)[0].family
     command.add_argument("--family", choices=list(FAMILIES), default="gan", help=FAMILIES.caption(family))
     command.add_argument("--size", choices=list(FAMILIES.sizes(family)), default="small", help="(default small)")
-    command.add_argument("--set", required=True, metavar="SET", help="a starter set, or a folder or ZIP of pictures")
+    command.add_argument("--set", required=True, metavar="SET", help=SETS)
     command.add_argument("--start-from", metavar="FOLDER", default="", help="a checkpoint of the same family and size")
     command.add_argument("--name", default="", help="what to call it")
     where = command.add_mutually_exclusive_group()  # who trains in the background finds the model on the shelf
@@ -31,6 +43,11 @@ def arguments(command: argparse.ArgumentParser, given: list[str]) -> None:
     where.add_argument("--background", action="store_true", help="train in a process of its own and return at once")
     words = "how pictures are made equal: size, fit, colour, background, labels, near_duplicates; may be repeated"
     command.add_argument("--intake", action="append", default=[], metavar="NAME=VALUE", help=words)
+    for option, name, words in PICKED:
+        kind = str if name in ("split", "label") else int
+        command.add_argument(
+            option, dest=f"hub_{name}", type=kind, default=None, metavar=kind.__name__.upper(), help=words
+        )
     add_arguments(command, Plan)
     add_arguments(command, FAMILIES[family].Options)
 
@@ -44,7 +61,7 @@ def act(chosen: argparse.Namespace) -> int:
     fields = [*Plan.model_fields, *FAMILIES[chosen.family].Options.model_fields]
     options, plan = split({name: getattr(chosen, name) for name in fields if hasattr(chosen, name)})
     order = {"family": chosen.family, "size": chosen.size, "options": options, "plan": plan}
-    order |= {"set": taken_in(chosen.set, chosen.intake), "start_from": chosen.start_from}
+    order |= {"set": taken_in(chosen.set, chosen.intake, _picked(chosen)), "start_from": chosen.start_from}
     if int(os.environ.get("RANK", 0)):
         return _follow(order)
     into: pathlib.Path | None = chosen.into
@@ -56,6 +73,13 @@ def act(chosen: argparse.Namespace) -> int:
         print(f"Started as {run.folder.name}. See it with: python -m genmodels runs show {run.folder.name}")
         return 0
     return watched(run, into)
+
+
+def _picked(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Which pictures of a data set, as far as anybody said."""
+    picked = {name: getattr(chosen, f"hub_{name}") for _, name, _ in PICKED}
+    picked["label"] = "" if picked["label"] == "none" else picked["label"]
+    return {name: value for name, value in picked.items() if value is not None}
 
 
 def _follow(order: dict[str, Any]) -> int:
