@@ -211,7 +211,7 @@ def test_what_is_switched_off_may_be_unknown(new: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{", "<html></html>", "[" * 100_000, '{"a": ' * 50_000, "\xff", "x" * 2_000_000]
+    "text", ["", "[]", "{", "<html></html>", "[" * 100_000, '{"a": ' * 50_000, "\xff", "{}" + " " * 2_000_000]
 )
 @pytest.mark.parametrize("file", ["model_index.json", "unet/config.json", "scheduler/scheduler_config.json"])
 def test_a_configuration_that_is_none_is_refused(new: pathlib.Path, file: str, text: str) -> None:
@@ -349,6 +349,7 @@ def test_spoilt_weights_can_be_mended_and_pulled_again(hub: Hub, new: pathlib.Pa
     with pytest.raises(Trouble, match="not all finite"):
         pulled(put(hub, new), tmp_path / "in" / "guest")
     assert not list((tmp_path / "in").iterdir())
+    assert not list((tmp_path / "home").rglob("*.safetensors"))  # nor does it fill the cache
     hub.put("ada/guest", {UNET: good})
     pulled(Address("ada/guest"), tmp_path / "in" / "guest")
     assert np.isfinite(finished(guest.load(tmp_path / "in" / "guest"), 0, [0]).numpy()).all()

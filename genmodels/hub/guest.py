@@ -78,7 +78,7 @@ def check_size(guest: Guest, size: int) -> None:
 
 
 def _checked(room: pathlib.Path, folder: pathlib.Path, guest: Guest) -> None:
-    """Read everything as it will be read; what is refused is fetched again when somebody presses again."""
+    """Read everything as it will be read; weights that are refused do not stay in the cache."""
     from ..models.guest import load
 
     try:
