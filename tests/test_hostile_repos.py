@@ -11,7 +11,7 @@ import struct
 
 import pytest
 import torch
-from loopback import Claimed
+from loopback import Claimed, Fault
 from PIL import Image
 from travellers import REPO, arrive, shapes, with_config, with_weights
 
@@ -105,6 +105,13 @@ def test_a_header_that_claims_to_be_endless(refused):
     refused({**shapes(), "model.safetensors": endless}, "cannot be read", weights_stay=False)
 
 
+def test_a_header_that_takes_longer_to_read_than_the_weights(tmp_path):
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(struct.pack("<Q", 2 << 20) + b"{" + b" " * (2 << 20))
+    with pytest.raises(Trouble, match="damaged"):
+        strict.check_header(file, "it")
+
+
 @pytest.mark.parametrize("name", ["width", "critic_width", "noise", "batch"])
 def test_settings_for_a_giant_are_refused_before_memory_is_spent(refused, name):
     options = json.loads(shapes()["config.json"])["options"]
@@ -167,9 +174,10 @@ def test_settings_of_fifty_megabytes_are_not_begun(refused, hub):
     assert not [row for row in hub.log if "resolve" in row.path]
 
 
-def test_more_bytes_than_announced_are_not_kept(hub, tmp_path):
-    hub.put(REPO, {**shapes(), "README.md": Claimed(bytes(4_000_000), 1_000)})
-    with pytest.raises(Trouble):
+def test_more_bytes_than_announced_are_not_read(hub, tmp_path):
+    hub.put(REPO, shapes())
+    hub.fault(Fault(r"GET .*README", status=200, body=bytes(4_000_000)))
+    with pytest.raises(Trouble, match="more than it had announced"):
         arrive(REPO, tmp_path / "shelf" / "model")
     assert list((tmp_path / "shelf").iterdir()) == []
 
