@@ -92,9 +92,49 @@ def test_a_guest_goes_to_the_guests(hub, tmp_path, capsys):
     assert main(["pull", "eve/ddpm", "--into", str(tmp_path / "x")]) == 2
 
 
+@pytest.fixture
+def folder(tmp_path):
+    """A model that somebody has here."""
+    (tmp_path / "shapes").mkdir()
+    for name, content in shapes().items():
+        (tmp_path / "shapes" / name).write_bytes(content)
+    return tmp_path / "shapes"
+
+
+def test_publish_then_a_new_version_then_somebody_else_has_it(hub, folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", token := hub.token("ada"))
+    assert main(["push", str(folder), "shapes", "--public", "--licence", "mit", "--message", "The first"]) == 0
+    assert f"{hub.url}/ada/shapes" in capsys.readouterr().out
+    assert (not hub.repo(REPO).private, list(hub.tags(REPO)), "The first" in hub.commits(REPO)) == (True, ["v1"], True)
+    assert main(["push", str(folder)]) == 0
+    assert "there already" in capsys.readouterr().out
+    (folder / "model.safetensors").write_bytes(shapes(1)["model.safetensors"])
+    assert main(["push", str(folder)]) == 0
+    assert list(hub.tags(REPO)) == ["v1", "v2"]
+    monkeypatch.delenv("HF_TOKEN")
+    assert main(["pull", f"{REPO}@v2", "--into", str(tmp_path / "theirs")]) == 0
+    assert (tmp_path / "theirs" / "model.safetensors").read_bytes() == shapes(1)["model.safetensors"]
+    told = capsys.readouterr()
+    assert token not in told.out + told.err
+
+
+def test_what_would_leave_is_said_before_anything_does(hub, folder, capsys):
+    (folder / "owner").write_text("me")
+    assert main(["push", str(folder), "ada/shapes", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "model.safetensors" in said
+    assert "owner" not in said
+    assert main(["push", str(folder), "ada/shapes", "--print-card", "--consent", "We all agreed."]) == 0
+    assert "We all agreed." in capsys.readouterr().out
+    assert main(["push", str(folder), "ada/shapes"]) == 2
+    assert "Nobody is signed in here" in capsys.readouterr().err
+    assert hub.log == []
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
+        (["push", "nowhere", "ada/x"], "no model in nowhere"),
         (["pull", "nonsense"], "form name/model"),
         (["pull", "ada/nothing"], "There is no ada/nothing"),
         (["pull", REPO, "--revision", "v7"], "no version of this name"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import pathlib
-import textwrap
 from typing import TYPE_CHECKING
 
 from ..events import Trouble
@@ -53,8 +52,9 @@ def act(chosen: argparse.Namespace) -> None:
         raise Trouble("Nobody is signed in here. Run `hf auth login` first, or set the variable HF_TOKEN.")
     else:
         published = followed(push(folder, publishing, token), f"Publishing {publishing.repo}")
-        told = f"as {published.tag}" if published.tag else f"at {published.commit[:7]}"
-        print(f"{published.repo} is on the Hub {told}: {published.url}")
+        told = f" as {published.tag}" if published.tag else ""
+        was = "" if published.changed else " It was there already."
+        print(f"{published.repo} is on the Hub{told}: {published.url}{was}")
 
 
 def _publishing(folder: pathlib.Path, chosen: argparse.Namespace) -> Publishing:
@@ -82,5 +82,5 @@ def _list(folder: pathlib.Path, publishing: Publishing) -> None:
 
     files = outgoing(folder, publishing)
     for file in files:
-        print(f"{file.name:24} {f'{file.bytes:,} bytes' if file.bytes else 'is made first':>20}")
-    print(textwrap.fill(f"{len(files)} files, {sum(file.bytes for file in files) / 1e6:.1f} MB. Nothing was sent."))
+        print(f"{file.name:24} {file.bytes:>12,} bytes{' at most: it is made first' if file.made else ''}")
+    print(f"{len(files)} files, {sum(file.bytes for file in files) / 1e6:.1f} MB. Nothing was sent.")
