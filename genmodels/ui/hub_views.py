@@ -176,7 +176,7 @@ def person(who: Any, language: str = "en") -> str:
     if who.template:
         return f'<p class="who"><span>{safe(spoken_of(who, language))}</span></p>'
     if not who.name:
-        words = say("Not signed in: what is public on the Hub is open to you.", language)
+        words = say("Not signed in on the Hub", language)
         return f'<p class="who"><span>{safe(words)}</span></p>'
     mark = f'<b class="who-mark" aria-hidden="true">{safe(who.name[:1].upper())}</b>'
     words = say("Signed in as {name}", language, name=who.name)

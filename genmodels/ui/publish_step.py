@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -25,16 +24,16 @@ class PublishStep:
 
     def __init__(self, page: Page, sign_in: SignIn) -> None:
         self.page = page
-        self.edited = gr.State(False)  # somebody wrote in the card
+        self.generated = gr.State("")  # the card as the studio writes it; another text is somebody's own
         with gr.Row(elem_classes=["room"]):
             with gr.Column(scale=8, min_width=310, elem_classes=["desk"], elem_id="publish_desk"):
                 self._desk()
             with gr.Column(scale=11, min_width=320, elem_classes=["desk"], elem_id="publish_card"):
                 self._card()
         self.fields = [self.name, self.private, self.licence, self.consent, self.message, self.people]
-        self.drawn = [self.where, self.files, self.publish, self.preview, self.text]
-        self.opened = [self.model, self.strip, *self.fields, self.edited, *self.drawn, self.address, *self.going.shown]
-        self.asked = [page.visitor, self.model, *self.fields, self.text, self.edited]
+        self.drawn = [self.where, self.files, self.publish, self.preview, self.text, self.generated]
+        self.opened = [self.model, self.strip, *self.fields, *self.drawn, self.address, *self.going.shown]
+        self.asked = [page.visitor, self.model, *self.fields, self.text, self.generated]
         self._wire()
         self._wire_fields(sign_in)
         self._wire_publish()
@@ -97,27 +96,30 @@ class PublishStep:
         self.model.input(inputs=[self.page.visitor, self.model], **self.choosing)
 
     def _wire_fields(self, sign_in: SignIn) -> None:
-        outputs = [self.edited, *self.drawn]
+        """What follows from the fields is drawn again. A text counts when it has changed, however that was done: what
+        gradio calls its input is a key alone, and no paste.
+        """
 
-        def draws(edited: bool | None) -> Callable[..., dict]:
-            """Draw again what follows from the fields; `edited` True: somebody writes in the card, False: no more."""
+        @noted(0, len(self.drawn))
+        def draw(token, key, name, private, licence, consent, message, people, text, generated, oauth: OAuth) -> dict:
+            own = _own(text, generated)
+            choices = _choices(name, private, licence, consent, message, people, own)
+            drawn = self._drawn(token, key, choices, plain(oauth))[1]
+            for part in (self.text, self.generated) if own else ():  # nobody's words change under the hand
+                drawn.pop(part)
+            return drawn
 
-            @noted(1, len(outputs))
-            def draw(token, key, name, private, licence, consent, message, people, text, wrote, oauth: OAuth) -> dict:
-                own = wrote if edited is None else edited
-                choices = _choices(name, private, licence, consent, message, people, text if own else "")
-                drawn = self._drawn(token, key, choices, plain(oauth))[1]
-                if own:  # nobody's words change under the hand
-                    drawn.pop(self.text)
-                return {**drawn, self.edited: own}
+        @noted(0, len(self.drawn))
+        def anew(token, key, name, private, licence, consent, message, people, oauth: OAuth) -> dict:
+            choices = _choices(name, private, licence, consent, message, people, "")
+            return self._drawn(token, key, choices, plain(oauth))[1]
 
-            return draw
-
-        drawing = {"inputs": self.asked, "outputs": outputs, "trigger_mode": "always_last", **QUIET}
-        fields = (self.name, self.private, self.licence, self.consent, self.people)
-        gr.on([*(field.input for field in fields), sign_in.changed.change], draws(None), **drawing)
-        self.text.input(draws(True), **drawing)
-        self.anew.click(draws(False), **drawing)
+        self.draw = draw
+        drawing = {"outputs": self.drawn, "trigger_mode": "always_last", **QUIET}
+        chosen = [field.input for field in (self.private, self.licence, self.people)]
+        written = [field.change for field in (self.name, self.consent, self.text)]
+        gr.on([*chosen, *written, sign_in.changed.change], draw, self.asked, **drawing)
+        self.anew.click(anew, self.asked[:-2], **drawing)
 
     def _wire_publish(self) -> None:
         studio, going = self.page.studio, self.going
@@ -135,13 +137,18 @@ class PublishStep:
 
         @told
         def arrived(token: str, order: str, result: str) -> tuple:
+            """What is out can be opened; where a model that ships was published, the copy of it goes on from here."""
             found = studio.hub.look(token, order) if order and result else None
-            return gr.Button(interactive=True), hub_views.link(found.link) if found else ""
+            if found is None:
+                return gr.skip(), gr.Button(interactive=True), ""
+            models = gr.Dropdown([(each.name, each.key) for each in studio.models(token)], value=result)
+            return models, gr.Button(interactive=True), hub_views.link(found.link)
 
         begun = [self.publish, self.address, *going.shown]
         self.publish.click(publish, self.asked, begun, trigger_mode="once", **QUIET)
         asked = [self.page.visitor, going.key, going.result]
-        going.ended.change(arrived, asked, [self.publish, self.address], **QUIET)
+        ended = going.ended.change(arrived, asked, [self.model, self.publish, self.address], **QUIET)
+        ended.success(self.draw, self.asked, self.drawn, **QUIET)
 
     def open(self, token: str, key: str | None, oauth: str | None = None) -> dict:
         """This model is chosen, and nothing was said yet: the values of `opened`."""
@@ -157,7 +164,6 @@ class PublishStep:
             self.private: PRIVATE,
             self.licence: gr.Dropdown([], value=None),
             self.people: gr.Checkbox(False, visible=False),
-            self.edited: False,
             self.publish: gr.Button(say("Publish privately"), interactive=False),
         }
         if model is None:
@@ -186,6 +192,7 @@ class PublishStep:
             self.publish: gr.Button(words, interactive=draft.person.may_publish),
             self.preview: publish_views.card(draft.card, own),
             self.text: draft.card,
+            self.generated: draft.card,
         }
 
 
@@ -193,6 +200,11 @@ def _known(key: str | None) -> str:
     if not key:
         raise Trouble("Choose a model first.")
     return key
+
+
+def _own(text: str | None, generated: str) -> str:
+    """The text of a card that somebody wrote in; "" where it is as the studio wrote it."""
+    return text if text and text.strip() != generated.strip() else ""
 
 
 def _choices(name, private, licence, consent, message, people, card: str) -> dict[str, Any]:

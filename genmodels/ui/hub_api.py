@@ -1,0 +1,126 @@
+"""What programs may ask of the Hub over HTTP: search, pull, publish, versions, and how a transfer stands."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from ..events import Trouble
+from ..studio import Studio
+from .page import told
+
+
+def calls(studio: Studio) -> tuple[Callable, ...]:
+    """The calls, for `gr.api`. A token that is given to `sign_in` stays in memory, for this `visitor` alone."""
+    return (*_finding(studio), *_publishing(studio), *_transfers(studio))
+
+
+def _finding(studio: Studio) -> tuple[Callable, ...]:
+    @told
+    def search_hub(
+        words: str = "", sort: str = "newest", kind: str = "checkpoint", cursor: str = "", visitor: str = ""
+    ) -> dict[str, Any]:
+        """Models on the Hub. `sort`: newest or downloads; `kind`: checkpoint or guest; `cursor` of the page before."""
+        page = studio.hub.search(visitor, words, sort, kind, cursor)
+        return {"found": [dataclasses.asdict(each) for each in page.found], "cursor": page.cursor}
+
+    @told
+    def pull_model(address: str, revision: str = "", visitor: str = "") -> str:
+        """Begin to pull a model or a guest, by name or link; returns the transfer's key."""
+        return studio.hub.pull(visitor, address, revision)
+
+    @told
+    def revisions(model: str, visitor: str = "") -> list[dict[str, Any]]:
+        """The versions of a model that came from the Hub or went there, newest first; `here` marks the one you have."""
+        origin = studio.library.find(studio.evaluations.whose(visitor), model).origin
+        known = studio.hub.revisions(visitor, model)
+        return [{**dataclasses.asdict(each), "here": bool(origin and each.commit == origin.commit)} for each in known]
+
+    @told
+    def use_revision(model: str, commit: str, visitor: str = "") -> str:
+        """Begin to put another version into a model's place: update or roll back; returns the transfer's key."""
+        return studio.hub.go_to(visitor, model, commit)
+
+    return search_hub, pull_model, revisions, use_revision
+
+
+def _publishing(studio: Studio) -> tuple[Callable, ...]:
+    @told
+    def publish_model(
+        model: str,
+        name: str = "",
+        private: bool = True,
+        licence: str = "",
+        message: str = "",
+        consent: str = "",
+        card: str = "",
+        pictures: bool = False,
+        visitor: str = "",
+    ) -> str:
+        """Begin to publish a model; returns the transfer's key. An empty `card` is written for you."""
+        return studio.hub.publish(visitor, model, _chosen(name, private, licence, message, consent, card, pictures))
+
+    @told
+    def preview_publishing(
+        model: str,
+        name: str = "",
+        private: bool = True,
+        licence: str = "",
+        message: str = "",
+        consent: str = "",
+        card: str = "",
+        pictures: bool = False,
+        visitor: str = "",
+    ) -> dict[str, Any]:
+        """What publishing with the same words would send: every file with its bytes, and the card. Nothing leaves."""
+        chosen = _chosen(name, private, licence, message, consent, card, pictures)
+        draft = studio.hub.publishing(visitor, model, chosen)
+        files = [{"name": each.name, "bytes": each.bytes} for each in draft.files]
+        return {"repo": draft.repo, "new": draft.new, "files": files, "card": draft.card}
+
+    @told
+    def sign_in(token: str, visitor: str = "") -> str:
+        """Sign in on the Hub with an access token; returns the name it belongs to, and never the token."""
+        return studio.hub.sign_in(visitor, token).name
+
+    @told
+    def sign_out(visitor: str = "") -> bool:
+        """Forget the token."""
+        studio.hub.sign_out(visitor)
+        return True
+
+    return publish_model, preview_publishing, sign_in, sign_out
+
+
+def _chosen(
+    name: str, private: bool, licence: str, message: str, consent: str, card: str, pictures: bool
+) -> dict[str, Any]:
+    told = {"name": name, "licence": licence, "message": message, "consent": consent, "card": card}
+    return {**told, "private": bool(private), "pictures": bool(pictures)}
+
+
+def _transfers(studio: Studio) -> tuple[Callable, ...]:
+    @told
+    def transfer(transfer: str, visitor: str = "") -> dict[str, Any]:
+        """How something stands that is on its way; `result` is the key of what came, `link` its page."""
+        found = studio.hub.look(visitor, transfer)
+        if found is None:
+            raise Trouble("There is no such transfer any more.")
+        return {
+            "state": found.end.kind if found.end else "running",
+            "sentence": found.template.format(**found.facts),
+            "notes": [note.template.format(**note.facts) for note in found.notes],
+            "fraction": 1.0 if found.end else found.progress.fraction if found.progress else 0.0,
+            "remaining": found.progress.remaining if found.progress else None,
+            "result": found.result,
+            "link": found.link,
+        }
+
+    @told
+    def cancel_transfer(transfer: str, visitor: str = "") -> bool:
+        """End a transfer at once."""
+        studio.hub.cancel(visitor, transfer)
+        return True
+
+    return transfer, cancel_transfer
