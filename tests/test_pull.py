@@ -422,6 +422,17 @@ def test_guests_are_found_apart(hub):
     assert [each.repo for each in find.search().found] == [REPO]
 
 
+def test_guests_of_classes_that_are_not_taken_in_are_left_out(hub):
+    wanted = {"id": "eve/one", "config": {"diffusers": {"_class_name": "DDPMPipeline"}}}
+    other = {"id": "eve/two", "config": {"diffusers": {"_class_name": "StableDiffusionPipeline"}}}
+    hub.fault(
+        Fault("GET /api/models", status=200, body=[other, wanted, {"id": "x/y", "tags": ["diffusers:FluxPipeline"]}])
+    )
+    assert [(each.repo, each.family) for each in find.search(kind="guest").found] == [("eve/one", "DDPMPipeline")]
+    hub.put("eve/without-a-task", {"README.md": b"---\ntags: [diffusers]\n---\n"})
+    assert [each.repo for each in find.search(kind="guest").found] == ["eve/without-a-task"]
+
+
 def test_a_preview_is_small_and_drawn_anew(hub):
     import io
 

@@ -11,13 +11,13 @@ from PIL import Image
 
 from ..events import Trouble
 from ..models import FAMILIES
+from ..models.guest_config import KINDS
 from .client import Address, endpoint, patiently, reach, talking, within
 from .download import PATIENCE
 from .strict import LIMITS, SHEET_SIDE
 
-PAGE = 12  # models at a time
+PAGE, PAGES = 12, 3  # models at a time; pages of other things that are passed over
 SORTS = {"newest": "lastModified", "downloads": "downloads"}
-TAGS = {"checkpoint": ("genmodels",), "guest": ("diffusers",)}
 TASK = "unconditional-image-generation"  # of guests, where no words narrow it down
 LONGEST = 200  # letters of anything that other people wrote
 PREVIEW = (384, 192)  # pixels of a preview, at most: the upper part of a model's sheet
@@ -55,16 +55,29 @@ def search(
     token: str | None = None,
 ) -> Page:
     """A page of models with these words in their name. Raises Trouble, within 2 seconds where nobody answers."""
-    tags, words = TAGS.get(kind, TAGS["checkpoint"]), line(words)
-    asked: list[tuple[str, str]] = [("filter", tag) for tag in tags]
-    asked += [("search", words)] if words else [("pipeline_tag", TASK)] if kind == "guest" else []
-    asked += [("sort", SORTS.get(sort, SORTS["newest"])), ("limit", str(PAGE)), ("full", "True"), ("cardData", "True")]
-    asked += [("config", "True")] if kind == "guest" else []
-    asked += [("cursor", cursor)] if cursor else []
+    words, guests = line(words), kind == "guest"
+    asked = [("sort", SORTS.get(sort, SORTS["newest"])), ("limit", str(PAGE)), ("full", "True"), ("cardData", "True")]
+    asked += [("search", words)] if words else []
+    asked += [("filter", "diffusers"), ("config", "True")] if guests else [("filter", "genmodels")]
+    narrow = [("filter", TASK)] if guests and not words else []
     reach()
     with talking():
-        rows, following = patiently(lambda: within(PATIENCE, lambda: _page(asked, token)))
-    return Page(tuple(found for row in rows[: 4 * PAGE] if (found := _found(row))), following)
+        found, following = _some([*asked, *narrow], cursor, token)
+        if narrow and not found and not cursor:
+            found, following = _some(asked, "", token)
+    return Page(found, following)
+
+
+def _some(asked: list[tuple[str, str]], cursor: str, token: str | None) -> tuple[tuple[Found, ...], str]:
+    """What a page of the list holds for us, and where to go on; a page with nothing is passed over, a few times."""
+    found: tuple[Found, ...] = ()
+    for _ in range(PAGES):
+        query = [*asked, *([("cursor", cursor)] if cursor else [])]
+        rows, cursor = patiently(lambda: within(PATIENCE, lambda: _page(query, token)))  # noqa: B023 (called at once)
+        found = tuple(each for row in rows[: 4 * PAGE] if (each := _found(row)))
+        if found or not cursor:
+            break
+    return found, cursor
 
 
 def _page(asked: list[tuple[str, str]], token: str | None) -> tuple[list, str]:
@@ -84,12 +97,15 @@ def _page(asked: list[tuple[str, str]], token: str | None) -> tuple[list, str]:
 
 
 def _found(row: Any) -> Found | None:
-    """A row of the list as plain data; None where it is not one."""
+    """A row of the list as plain data; None where it is not one, or a class of diffusers that is not taken in."""
     try:
         repo = Address.parse(row["id"]).repo
     except (Trouble, KeyError, TypeError, AttributeError):
         return None
     tags = [tag for tag in row.get("tags") or () if isinstance(tag, str)]
+    family = next((name for name in FAMILIES if name in tags), "") or _class(row, tags)
+    if family not in ("", *FAMILIES, *KINDS):
+        return None
     card = row["cardData"] if isinstance(row.get("cardData"), dict) else {}
     licence = next((tag.removeprefix("license:") for tag in tags if tag.startswith("license:")), "")
     count = row.get("downloads")
@@ -97,7 +113,7 @@ def _found(row: Any) -> Found | None:
         repo=repo,
         author=repo.split("/")[0],
         name=line(card.get("model_name") or repo.split("/")[1]),
-        family=line(next((name for name in FAMILIES if name in tags), "") or _class(row)),
+        family=family,
         downloads=count if isinstance(count, int) else 0,
         updated=line(row.get("lastModified") or "")[:10],
         private=row.get("private") is True,
@@ -106,11 +122,12 @@ def _found(row: Any) -> Found | None:
     )
 
 
-def _class(row: dict) -> str:
+def _class(row: dict, tags: list[str]) -> str:
     """Which class of diffusers a guest is, where the list says it."""
     config = row.get("config")
     told = config.get("diffusers") if isinstance(config, dict) else None
-    return str(told.get("_class_name", "")) if isinstance(told, dict) else ""
+    tagged = next((tag.removeprefix("diffusers:") for tag in tags if tag.startswith("diffusers:")), "")
+    return str(told.get("_class_name") or tagged) if isinstance(told, dict) else tagged
 
 
 def line(text: object) -> str:
