@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import pytest
@@ -42,6 +43,8 @@ def test_an_address_is_understood_however_it_was_copied(text, meant, monkeypatch
         "../etc/passwd",
         "a/..",
         "a/b@../../x",
+        "a/b@/tmp/x",
+        "https://[x",
         "https://evil.example/ann/digits",
         "https://huggingface.co@evil.example/ann/digits",
         "https://huggingface.co/spaces/ann/app",
@@ -58,6 +61,12 @@ def test_what_is_no_address_is_met_with_a_sentence(text):
         return
     with pytest.raises(Trouble):
         Address.parse(text)
+
+
+@pytest.mark.parametrize("revision", ["../../x", "/tmp/x", "-x", "a\n", "x" * 300])
+def test_a_revision_is_never_a_path_wherever_it_comes_from(revision):
+    with pytest.raises(Trouble, match="no version of this name"):
+        dataclasses.replace(Address("ann/digits"), revision=revision)
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,10 @@ os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 Answer = TypeVar("Answer")
 TRIES, LONGEST_WAIT = 3, 20.0  # of what the client does not try again by itself; seconds
-SECRET = re.compile(r"\bhf_\w{6,}|\bBearer\s+\S+")
+SECRET = re.compile(r"\bhf_[\w.-]{6,}|\bBearer\s+\S+")  # of a sign-in on a Space, too, which has dots
 NAME = r"[A-Za-z0-9](?:[\w.-]{0,94}[A-Za-z0-9_])?"
-ADDRESS = re.compile(rf"({NAME}/{NAME})(?:@([\w./-]{{1,200}}))?", re.ASCII)
+REVISION = r"\w[\w./-]{0,199}"  # never the beginning of a path
+ADDRESS = re.compile(rf"({NAME}/{NAME})(?:@({REVISION}))?", re.ASCII)
 PAGES = ("tree", "blob", "resolve", "commit", "commits")  # pages of a repository whose address names a revision
 SENTENCES = {
     "silent": "The Hugging Face Hub does not answer. All that is on this machine works without it; try again later.",
@@ -56,6 +57,11 @@ class Address:
     revision: str = ""
     kind: Literal["model", "dataset"] = "model"
 
+    def __post_init__(self) -> None:
+        """A revision becomes part of a path in the client's cache, wherever it was given. Raises Trouble."""
+        if self.revision and (not re.fullmatch(REVISION, self.revision, re.ASCII) or ".." in self.revision):
+            raise Trouble(SENTENCES["revision"], repo=self.repo)
+
     @classmethod
     def parse(cls, text: str, kind: Literal["model", "dataset"] = "model") -> Address:
         """From "user/name", "user/name@revision", or the address of any of its pages in a browser. Raises Trouble."""
@@ -80,8 +86,11 @@ def _hosts() -> set[str]:
 
 def _from_page(given: str, kind: Literal["model", "dataset"]) -> tuple[str, Literal["model", "dataset"]]:
     """A pasted address as "user/name@revision"."""
-    parts = urllib.parse.urlsplit(given if "://" in given else f"https://{given}")
-    if parts.netloc not in _hosts():
+    try:
+        parts = urllib.parse.urlsplit(given if "://" in given else f"https://{given}")
+    except ValueError:
+        parts = None
+    if parts is None or parts.netloc not in _hosts():
         raise Trouble("This is no address of the Hugging Face Hub. Copy it from the page of the model.")
     words = [urllib.parse.unquote(word) for word in parts.path.strip("/").split("/")]
     if words[0] == "spaces":
@@ -123,7 +132,8 @@ def reach(seconds: float = 1.5) -> None:
         return
     try:
         port = where.port or (443 if where.scheme == "https" else 80)
-        socket.create_connection((where.hostname or "", port), timeout=seconds).close()
+        there = (where.hostname or "", port)  # several addresses, and a name server, each take their time
+        within(seconds, lambda: socket.create_connection(there, timeout=seconds).close())
     except OSError as error:
         raise Trouble(SENTENCES["silent"]) from error
 

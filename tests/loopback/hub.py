@@ -97,7 +97,9 @@ class Hub:
     async def _app(self, scope: dict, receive: object, send: object) -> None:
         call = Call.of(scope)
         fault = self._take(call)
-        status = 0
+        person = self.people.get(call.bearer)
+        query = scope["query_string"].decode() if call.path.startswith("/api/") else ""
+        row = Row(call.method, call.path, query, call.headers.get("host", ""), 0, person.name if person else None)
         try:
             if fault and fault.delay:
                 await asyncio.sleep(fault.delay)
@@ -105,17 +107,15 @@ class Hub:
                 raise Hangup
             call.body = await receive_body(receive, fault)
             answer = self._answer(call, fault)
-            status = answer.status
+            row = dataclasses.replace(row, status=answer.status)
+            self.log.append(row)  # before it is answered: who has the answer finds its row
             await send_answer(send, call, answer, fault)
         except Hangup:
-            status = 0
+            with contextlib.suppress(ValueError):
+                self.log.remove(row)
+            self.log.append(dataclasses.replace(row, status=0))
             with contextlib.suppress(KeyError):
                 hang_up(scope["client"], bool(fault and fault.reset))
-        finally:
-            person = self.people.get(call.bearer)
-            query = scope["query_string"].decode() if call.path.startswith("/api/") else ""
-            host = call.headers.get("host", "")
-            self.log.append(Row(call.method, call.path, query, host, status, person.name if person else None))
 
     def _answer(self, call: Call, fault: Fault | None) -> Answer:
         if fault and fault.status:
