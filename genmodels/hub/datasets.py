@@ -70,6 +70,7 @@ def fetch(
     finally:
         archive.close()
         shutil.rmtree(part, ignore_errors=True)
+    yield Progress(fraction=1.0, remaining=0.0, images=archive.count)
     yield from _notes(looked, chosen, archive)
     yield Finished(
         template="Got {n} pictures; {mb} MB were downloaded.",

@@ -49,39 +49,40 @@ class RemoteFile:
         self._headers = {**build_hf_headers(token=token or False), "Accept-Encoding": "identity"}
 
     def read(self, start: int, end: int) -> bytes:
-        """The bytes from `start` to before `end`; a connection that breaks is tried again."""
+        """The bytes from `start` to before `end`; a connection that breaks goes on where it broke."""
         if not 0 <= start < end <= self.size:
             raise self._short()
         if self.traffic.bytes + end - start > self.traffic.most + SLACK:
             self.traffic.full = True
             raise Full
+        got = bytearray()
         with talking(self.repo):
-            return patiently(lambda: self._ask(start, end))
+            patiently(lambda: self._ask(start, end, got))
+        if len(got) < end - start:
+            raise self._short()
+        return bytes(got[: end - start])
 
     def _short(self) -> Trouble:
         template = "{repo} is not what it says: a file ends before its own parts. Choose another data set."
         return Trouble(template, repo=self.repo)
 
-    def _ask(self, start: int, end: int) -> bytes:
-        """One request. What comes beyond the range is not waited for; an answer without a range is cut to it."""
+    def _ask(self, start: int, end: int, got: bytearray) -> None:
+        """One request for what is still missing. What comes beyond the range is not waited for."""
         from huggingface_hub import get_session
         from huggingface_hub.utils import hf_raise_for_status
 
-        headers = {**self._headers, "Range": f"bytes={start}-{end - 1}"}
+        begin = start + len(got)
+        headers = {**self._headers, "Range": f"bytes={begin}-{end - 1}"}
         with get_session().stream("GET", self._url, headers=headers, timeout=PATIENCE) as answer:
             if answer.status_code == 416:
                 raise self._short()
             if answer.status_code >= 400:
                 answer.read()
             hf_raise_for_status(answer)
-            before, parts, length = 0 if answer.status_code == 206 else start, [], 0
+            before = 0 if answer.status_code == 206 else begin  # an answer that knows no ranges begins at the beginning
             for part in answer.iter_raw():
-                parts.append(part)
-                length += len(part)
                 self.traffic.count(len(part))
-                if length >= before + end - start:
+                got += part[before:]
+                before = max(0, before - len(part))
+                if len(got) >= end - start:
                     break
-        found = b"".join(parts)[before : before + end - start]
-        if len(found) < end - start:
-            raise self._short()
-        return found
