@@ -100,8 +100,14 @@ class GuestStep:
             return {self.seed: seed} | draw(token, guest, seed, *rest)
 
         @noted_here
-        def tick(token: str, job: str, index: int) -> dict:
-            return self._seen(guests.look(token, job), index)
+        def tick(token: str, guest: str, job: str, index: int) -> dict:
+            drawing = guests.look(token, job) if job else None
+            if drawing is None:  # it was cancelled, or another guest chosen, while this tick was on its way
+                return self._stopped() if job else self._rest()
+            shown = self._seen(drawing, index)
+            if guest_views.whole(drawing):  # what it drew is on its card now
+                shown[self.cards] = guest_views.guest_cards(self._pipelines(token), guest)
+            return shown
 
         @noted_here
         def pick(token: str, job: str, event: gr.EventData) -> dict:
@@ -111,7 +117,7 @@ class GuestStep:
         @told
         def cancel(token: str, job: str) -> dict:
             guests.cancel(token, job)
-            return {self.status: views.note(say("You stopped it.")), **self._rest()}
+            return self._stopped()
 
         @told
         def bundle(token: str, job: str) -> Any:
@@ -119,7 +125,7 @@ class GuestStep:
 
         self.draw.click(draw, asked, self.outputs, trigger_mode="once", **QUIET)
         self.other.click(another, asked, self.outputs, trigger_mode="once", **QUIET)
-        self.timer.tick(tick, [visitor, self.job, self.index], self.outputs, queue=False, **QUIET)
+        self.timer.tick(tick, [visitor, self.guest, self.job, self.index], self.outputs, queue=False, **QUIET)
         self.wall.pick(pick, [visitor, self.job], self.outputs, **LIVE)
         self.cancel.click(cancel, [visitor, self.job], self.outputs, queue=False, **QUIET)
         download(self.bundle, bundle, [visitor, self.job])
@@ -151,7 +157,7 @@ class GuestStep:
         if drawing is None or shown[self.guest] != drawing.guest:
             return shown | self._seen(None, 0) | {self.job: ""}
         if again:
-            shown |= self._recalled(drawing)
+            shown |= self._controls(guests.find(token, drawing.guest), drawing.recipe)
         return shown | self._seen(drawing, index) | {self.job: drawing.key}
 
     def open(self, token: str, key: str) -> dict:
@@ -165,18 +171,9 @@ class GuestStep:
 
     # ---- inside
 
-    def _recalled(self, drawing: Drawing) -> dict:
-        """The controls as they were when a drawing was asked for."""
-        recipe = drawing.recipe
-        return {
-            self.seed: recipe.get("seed", 0),
-            self.count: gr.skip() if drawing.count not in COUNTS else drawing.count,
-            self.steps: recipe.get("steps", 25),
-        }
-
     def _about(self, token: str, key: str, keep: bool = False) -> dict:
         """What changes with the guest; with `keep` the controls stay as somebody set them."""
-        pipelines = [guest for guest in self.page.studio.guests.all(token) if guest.kind == "pipeline"]
+        pipelines = self._pipelines(token)
         guest = next((each for each in pipelines if each.key == key), next(iter(pipelines), None))
         shown = {
             self.guest: guest.key if guest else "",
@@ -186,16 +183,23 @@ class GuestStep:
             self.about: guest_views.guest_facts(guest),
             self.sure: gr.Column(visible=False),
         }
-        return shown if guest is None or keep else shown | self._controls(guest)
+        return shown if guest is None or keep else shown | self._controls(guest, {})
 
-    def _controls(self, guest: GuestCard) -> dict:
+    def _pipelines(self, token: str) -> list[GuestCard]:
+        return [guest for guest in self.page.studio.guests.all(token) if guest.kind == "pipeline"]
+
+    def _controls(self, guest: GuestCard, recipe: dict[str, Any]) -> dict:
+        """The controls for a guest, as they were when it drew by this recipe."""
         counts = [count for count in COUNTS if count <= guest.most] or [1]
+        asked, usual = recipe.get("count"), 4 if 4 in counts else counts[-1]
         first, *others = guest.samplers
         samplers = [(say("{name}, suggested", name=first), first), *((name, name) for name in others)]
+        most = min(MOST_STEPS, guest.most_steps)
         return {
-            self.count: gr.Radio(counts, value=4 if 4 in counts else counts[-1]),
-            self.steps: gr.Slider(value=guest.steps, maximum=min(MOST_STEPS, guest.most_steps)),
-            self.sampler: gr.Dropdown(samplers, value=first),
+            self.count: gr.Radio(counts, value=asked if asked in counts else usual),
+            self.steps: gr.Slider(value=min(most, recipe.get("steps", guest.steps)), maximum=most),
+            self.sampler: gr.Dropdown(samplers, value=recipe.get("sampler", first)),
+            self.seed: recipe.get("seed", gr.skip()),
         }
 
     def _seen(self, drawing: Drawing | None, index: int) -> dict:
@@ -210,6 +214,9 @@ class GuestStep:
             self.bundle: gr.Button(visible=done),
             self.timer: gr.Timer(active=alive),
         }
+
+    def _stopped(self) -> dict:
+        return {self.status: views.note(say("You stopped it.")), **self._rest()}
 
     def _rest(self) -> dict:
         return {self.cancel: gr.Button(visible=False), self.timer: gr.Timer(active=False)}

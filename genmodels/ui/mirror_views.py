@@ -56,7 +56,7 @@ def mirror(given: str, drawing: Drawing | None, language: str = "en") -> str:
     uri, side, done = trusted(given), CRISP, whole(drawing)
     if not uri and not done:
         return _empty_mirror(language)
-    right = '<span class="mirror-wait" role="img"></span>'
+    right = '<span class="mirror-wait" aria-hidden="true"></span>'
     left_side, links, words = f'<img src="{uri}" alt="">', "", ""
     if done:
         side, rebuilt = drawing.size, pixels_of(drawing)[0]

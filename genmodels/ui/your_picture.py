@@ -72,32 +72,38 @@ class YourPicture:
 
     def _wire(self) -> None:
         guests, visitor = self.page.studio.guests, self.page.visitor
-        known = [visitor, self.model, self.given]
+        known = [visitor, self.model, self.given, self.mirrored]
         noted_here = noted(self.outputs.index(self.status), len(self.outputs))
 
+        def put(token: str, model: str, pictures: list[str], active: int, mirrored: str) -> dict:
+            given = {self.given: {"pictures": pictures, "active": active}}  # nobody else writes it: answers may cross
+            return given | self._rebuild(token, model, pictures, active, mirrored)
+
         @noted_here
-        def take(token: str, model: str, given: Any, event: gr.EventData) -> dict:
+        def take(token: str, model: str, given: Any, mirrored: str, event: gr.EventData) -> dict:
             pictures, active = _places(given)
             pictures[active] = mirror_views.trusted(event.data)
-            return self._rebuild(token, model, pictures, active)
+            return put(token, model, pictures, active, mirrored)
 
         @noted_here
-        def take_own(token: str, model: str, given: Any, event: gr.EventData) -> dict:
+        def take_own(token: str, model: str, given: Any, mirrored: str, event: gr.EventData) -> dict:
             (pictures, active), strip = _places(given), _strip(self._find(token, model))
             pictures[active] = views.png_uri(strip[int(event.index)])
-            return self._rebuild(token, model, pictures, active)
+            return put(token, model, pictures, active, mirrored)
 
         @noted_here
-        def turn(token: str, model: str, given: Any, event: gr.EventData) -> dict:
-            return self._rebuild(token, model, _places(given)[0], int(event.index))
+        def turn(token: str, model: str, given: Any, mirrored: str, event: gr.EventData) -> dict:
+            return put(token, model, _places(given)[0], int(event.index), mirrored)
 
         @noted_here
         def choose(token: str, given: Any, event: gr.EventData) -> dict:
-            return self._about(token, event.model) | self._rebuild(token, event.model, *_places(given))
+            return self._about(token, event.model) | self._rebuild(token, event.model, *_places(given), "")
 
         @noted_here
         def tick(token: str, job: str, film_job: str, mirrored: str) -> dict:
-            return self._seen(guests.look(token, job), guests.look(token, film_job), mirrored)
+            drawing, film = guests.look(token, job), guests.look(token, film_job)
+            gone = (job or film_job) and drawing is None and film is None  # cancelled while this tick was on its way
+            return self._stopped() if gone else self._seen(drawing, film, mirrored)
 
         self.give.picture(take, known, self.outputs, **LIVE)
         self.own.pick(take_own, known, self.outputs, **LIVE)
@@ -124,7 +130,7 @@ class YourPicture:
             for key in filter(None, (film_job, job)):
                 if (drawing := guests.look(token, key)) and drawing.alive:
                     guests.cancel(token, key)
-            return {self.status: views.note(say("You stopped it.")), **self._rest()}
+            return self._stopped() | {self.film: ""}
 
         @told
         def bundle(token: str, film_job: str) -> Any:
@@ -162,18 +168,19 @@ class YourPicture:
 
     # ---- inside
 
-    def _rebuild(self, token: str, model: str, pictures: list[str], active: int) -> dict:
-        """Begin to rebuild the picture that is active, at once."""
+    def _rebuild(self, token: str, model: str, pictures: list[str], active: int, mirrored: str) -> dict:
+        """Begin to rebuild the picture that is active, at once; what hangs in the mirror stays until then."""
         shown = self._given(pictures, active)
         if not pictures[active] or not model:
-            return shown | {self.mirror: mirror_views.mirror("", None), self.mirrored: ""}
-        job = self.page.studio.guests.rebuild(token, model, [pictures[active]])
-        waiting = mirror_views.mirror(pictures[active], None)
-        return shown | {self.job: job, self.mirrored: "", self.mirror: waiting, self.timer: gr.Timer(active=True)}
+            return shown | {self.mirror: mirror_views.mirror("", None), self.mirrored: "", self.job: ""}
+        shown |= {self.job: self.page.studio.guests.rebuild(token, model, [pictures[active]])}
+        if not mirrored:
+            shown |= {self.mirror: mirror_views.mirror(pictures[active], None), self.mirrored: ""}
+        return shown | {self.timer: gr.Timer(active=True)}
 
     def _given(self, pictures: list[str], active: int) -> dict:
+        """How the two places look, and what can be done with what is in them."""
         return {
-            self.given: {"pictures": pictures, "active": active},
             self.slots: mirror_views.slots(pictures, active),
             self.walk: gr.Button(interactive=bool(pictures[active])),
             self.blend: gr.Button(interactive=all(pictures)),
@@ -214,14 +221,15 @@ class YourPicture:
             shown |= {self.film: mirror_views.film(film), self.bundle: gr.Button(visible=guest_views.whole(film))}
         return shown
 
-    def _rest(self) -> dict:
-        return {self.cancel: gr.Button(visible=False), self.timer: gr.Timer(active=False)}
+    def _stopped(self) -> dict:
+        rest = {self.cancel: gr.Button(visible=False), self.timer: gr.Timer(active=False)}
+        return {self.status: views.note(say("You stopped it.")), **rest}
 
     def _shelf(self, token: str | None) -> tuple[list[Shelved], list[GuestCard]]:
         """Models and guests that can rebuild a picture."""
         studio = self.page.studio
         models = [model for model in studio.models(token) if model.family == REBUILDS]
-        guests = studio.guests.all(token) if token else []  # while the page is built, nobody is there
+        guests = [] if token is None else studio.guests.all(token)  # while the page is built, nobody is there
         return models, [guest for guest in guests if guest.kind == "autoencoder"]
 
     def _find(self, token: str | None, key: str) -> Shelved | GuestCard | None:
