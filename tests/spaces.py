@@ -53,7 +53,8 @@ def app(hub: Hub, folder: pathlib.Path, **environment: str) -> Iterator[tuple[st
 
 def held(page: Page) -> str:
     """All that a browser holds of a page, hidden cookies included, as text; base64 in it (a session is) opened too."""
-    script = "document.cookie + JSON.stringify({...localStorage}) + JSON.stringify({...sessionStorage})"
+    fields = "[...document.querySelectorAll('input, textarea')].map((each) => each.value)"
+    script = f"JSON.stringify([document.cookie, {{...localStorage}}, {{...sessionStorage}}, {fields}])"
     text = page.content() + page.evaluate(script) + json.dumps(page.context.storage_state(indexed_db=True))
     words = [word[: len(word) // 4 * 4] for word in re.findall(r"[A-Za-z0-9+/_-]{16,}", text)]
     return text + "".join(base64.b64decode(word, altchars=b"-_").decode("utf-8", "replace") for word in words)

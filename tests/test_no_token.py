@@ -9,7 +9,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from loopback import Hub, stock
+import spaces
+from loopback import Fault, Hub, stock
 
 from genmodels.data import starters
 from genmodels.studio import Studio
@@ -69,15 +70,18 @@ class Onlooker(threading.Thread):
         self.join()
 
 
+def shipped(name: str) -> dict[str, bytes]:
+    """The files of a checkpoint that ships with this project."""
+    return {path.name: path.read_bytes() for path in (ROOT / "checkpoints" / name).iterdir() if path.is_file()}
+
+
 @pytest.fixture
 def stocked(hub: Hub, tmp_path: pathlib.Path) -> Hub:
     """A Hub with a model, a guest and a set of pictures, all private."""
     pytest.importorskip("diffusers")
     import guest_models
 
-    shipped = ROOT / "checkpoints" / "digits-gan"
-    files = {path.name: path.read_bytes() for path in shipped.iterdir() if path.is_file()}
-    hub.put("ada/digits", files, private=True)
+    hub.put("ada/digits", shipped("digits-gan"), private=True)
     guest = guest_models.autoencoder(tmp_path / "guest", "AutoencoderTiny")
     hub.put("ada/guest", {path.name: path.read_bytes() for path in guest.iterdir()}, private=True)
     digits = starters.open("digits")
@@ -121,3 +125,43 @@ def test_transfers_leave_no_token_behind(stocked: Hub, tmp_path: pathlib.Path, m
         assert not left_behind(tmp_path, token)
         assert not [name for name, data in stocked.files("ada/mine").items() if token.encode() in data]
         assert token not in repr([ended, desk.who(VISITOR), vars(desk.transfers)])
+
+
+def test_a_pasted_token_goes_over_once_and_stays_nowhere(hub: Hub, tmp_path: pathlib.Path) -> None:
+    """In a real browser with a profile on the disk; the Hub even says the token in its own error."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    from test_app import FLAGS, chromium, room
+
+    if (found := chromium()) is None:
+        pytest.skip("There is no Chromium here.")
+    token, sent = hub.token("ada"), []
+    hub.put("ada/digits", shipped("digits-gan"), private=True)
+    expect = playwright.expect
+    with playwright.sync_playwright() as driver, spaces.app(hub, tmp_path) as (address, process):
+        profile = {"user_data_dir": str(tmp_path / "profile"), "executable_path": found, "args": FLAGS}
+        with Onlooker(process.pid) as onlooker, driver.chromium.launch_persistent_context(**profile) as context:
+            page = context.new_page()
+            page.on("request", lambda request: sent.append(request.post_data_buffer or b""))
+            page.goto(address)
+            room(page, "Library")
+            page.locator("#sign_in_open").click(timeout=30_000)
+            page.locator("#hub_token input").fill(token)
+            page.locator("#sign_in_send").click()
+            expect(page.locator("#who")).to_contain_text("ada", timeout=30_000)
+            told = {"X-Error-Message": f"The token {token} may not do this"}
+            hub.fault(Fault("/ada/digits", times=50, status=403, headers=told))
+            page.get_by_role("tab", name="What the Hub has").click()
+            page.locator("#hub_address input, #hub_address textarea").first.fill("ada/digits")
+            page.locator("#hub_fetch").click()
+            expect(page.locator("#pull_status")).to_contain_text("does not allow", timeout=60_000)
+            assert token not in spaces.held(page)
+            hub.clear()
+            page.locator("#hub_fetch").click()
+            expect(page.locator("#pulled_use")).to_be_visible(timeout=90_000)
+            page.reload()
+            room(page, "Library")
+            expect(page.locator("#who")).to_contain_text("ada", timeout=30_000)
+            assert token not in spaces.held(page)
+    assert sum(token.encode() in body for body in sent) == 1, "the token was sent again"
+    assert not [where for where, seen in onlooker.seen.items() if token.encode() in seen]
+    assert not left_behind(tmp_path, token)
