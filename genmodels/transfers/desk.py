@@ -146,7 +146,7 @@ class Desk:
             licences=tuple(OFFERED),
             person=person,
             new=origin is None or origin.repo != chosen.repo,
-            trainable=pictures is not None,
+            trainable=pictures,
         )
 
     def publish(self, visitor: str, key: str, choices: dict[str, Any], oauth: str | None = None) -> str:
