@@ -33,9 +33,9 @@ def _finding(studio: Studio) -> tuple[Callable, ...]:
     @told
     def revisions(model: str, visitor: str = "") -> list[dict[str, Any]]:
         """The versions of a model that came from the Hub or went there, newest first; `here` marks the one you have."""
-        origin = studio.library.find(studio.evaluations.whose(visitor), model).origin
+        here = {each.origin.commit for each in studio.models(visitor) if each.key == model and each.origin}
         known = studio.hub.revisions(visitor, model)
-        return [{**dataclasses.asdict(each), "here": bool(origin and each.commit == origin.commit)} for each in known]
+        return [{**dataclasses.asdict(each), "here": each.commit in here} for each in known]
 
     @told
     def use_revision(model: str, commit: str, visitor: str = "") -> str:

@@ -17,6 +17,10 @@ from .train_tab import Train
 from .words import say
 
 
+# On a phone the desk stands below the shelf: what was chosen comes into view.
+TO_DESK = "() => { if (innerWidth < 700) document.querySelector('#library_desk').scrollIntoView({behavior: 'smooth'}) }"
+
+
 class Library:
     """The components of the room."""
 
@@ -57,7 +61,7 @@ class Library:
                 )
                 pane(views.title(say("Runs")))
                 self.runs = pane("", "runs")
-            with gr.Column(scale=7, min_width=300, elem_classes=["desk"]):
+            with gr.Column(scale=7, min_width=300, elem_classes=["desk"], elem_id="library_desk"):
                 self.hint = pane(
                     views.note(say("Choose a model or a run to see what can be done with it.")), "library_hint"
                 )
@@ -126,7 +130,8 @@ class Library:
             return gr.Tabs(selected="create"), *self.create.open_model(token, key)
 
         one, outputs = [visitor, self.model], self.outputs
-        self.shelf.pick(choose_model, visitor, outputs, **LIVE).then(**self.versions.showing)
+        chosen = self.shelf.pick(choose_model, visitor, outputs, **LIVE)
+        chosen.then(None, js=TO_DESK).then(**self.versions.showing)
         gr.on([self.save.click, self.name.submit], rename, [*one, self.name], outputs, **QUIET)
         self.upload.upload(bring, [visitor, self.upload], outputs, **{**QUIET, "show_progress": "minimal"})
         self.use.click(use, one, [self.page.rooms, *self.create.outputs], **QUIET)
