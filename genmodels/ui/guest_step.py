@@ -77,7 +77,9 @@ class GuestStep:
         self.other = gr.Button(say("Draw with another seed"), size="md", elem_id="other_seed")
         self.picked = pane("", "guest_picked")
         self.bundle = gr.Button(say("Save all as ZIP"), visible=False, elem_id="save_guest_all")
-        self.delete = gr.Button(say("Remove this guest"), size="md", elem_id="delete_guest")
+        with gr.Row(elem_id="guest_links"):
+            self.more = gr.Button(say("Find another guest"), size="md", elem_id="more_guests", min_width=100)
+            self.delete = gr.Button(say("Remove this guest"), size="md", elem_id="delete_guest", min_width=100)
         with gr.Column(visible=False) as self.sure:
             pane(views.note(say("Its files go from this machine; it can be pulled again at any time."), "warn"))
             with gr.Row():
@@ -143,7 +145,8 @@ class GuestStep:
             return self.open(token, "")
 
         self.cards.pick(choose, visitor, self.outputs, **LIVE)
-        self.search.click(lambda: gr.Tabs(selected="library"), None, self.page.rooms, queue=False, **QUIET)
+        for search in (self.search, self.more):
+            search.click(lambda: gr.Tabs(selected="library"), None, self.page.rooms, queue=False, **QUIET)
         self.really.click(delete, [visitor, self.guest], self.outputs, **QUIET)
         for button, visible in ((self.delete, True), (self.spare, False)):
             button.click(lambda v=visible: gr.Column(visible=v), None, self.sure, queue=False, **QUIET)

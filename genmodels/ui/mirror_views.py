@@ -91,11 +91,11 @@ def likeness(psnr: float, language: str = "en") -> str:
     if psnr >= 30:
         told = say("Almost the same: you would hardly tell the two apart.", language)
     elif psnr >= 24:
-        told = say("Very close: only fine details are gone.", language)
+        told = say("Close: some details are its own.", language)
     elif psnr >= 17:
         told = say("The shape is right; the details are the model's own.", language)
     else:
-        told = say("It knows nothing like this, and builds the nearest that it can.", language)
+        told = say("It knows nothing like this, and builds what it knows instead.", language)
     measured = safe(say("Likeness {n} dB (PSNR)", language, n=f"{psnr:.1f}"))
     return f'<p class="headline">{safe(told)}</p><p class="hint">{measured}</p>'
 
