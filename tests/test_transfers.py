@@ -11,6 +11,7 @@ from loopback import Fault, Hub
 from genmodels.events import Trouble
 from genmodels.studio import Studio
 from genmodels.transfers import Transfer
+from genmodels.transfers.identity import KEPT, Identity
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SHIPPED = ROOT / "checkpoints" / "digits-gan"
@@ -75,6 +76,27 @@ def test_pressed_twice_it_is_one_transfer(studio, hub):
     stock(hub, "ann/digits")
     hub.fault(Fault(match="ann/digits", delay=2.0))
     assert studio.hub.pull(A, "ann/digits") == studio.hub.pull(A, "ann/digits")
+
+
+def test_nobody_fills_the_machine_with_transfers(studio, hub, monkeypatch):
+    monkeypatch.setattr("genmodels.transfers.MOST_WAITING", 2)
+    hub.fault(Fault(match="ann/", delay=30.0, times=99))
+    keys = [studio.hub.pull(A, f"ann/digits-{number}") for number in range(2)]
+    with pytest.raises(Trouble, match="2 of your transfers"):
+        studio.hub.pull(A, "ann/digits-2")
+    assert studio.hub.pull(A, "ann/digits-0") == keys[0]
+    keys.append(studio.hub.pull(B, "ann/digits-2"))
+    for visitor, key in zip((A, A, B), keys, strict=True):
+        studio.hub.cancel(visitor, key)
+
+
+def test_the_ticket_of_a_sign_in_holds_for_some_hours(monkeypatch):
+    identity = Identity(alone=False)
+    ticket = identity.take_in("hf_abcdefghijkl")
+    assert identity.token("", ticket) == "hf_abcdefghijkl"
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + KEPT + 1)
+    assert identity.token("", ticket) is None
 
 
 def test_cancelled_it_is_gone_at_once_and_nothing_is_half_there(studio, hub, tmp_path):

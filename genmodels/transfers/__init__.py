@@ -10,12 +10,13 @@ import threading
 import time
 from typing import Any, Literal
 
-from ..events import Event, Failed, Finished, Problem, Progress
+from ..events import Event, Failed, Finished, Problem, Progress, Trouble
 from ..library import OWN
 from ..runs import files, jobs, queue
 
 Kind = Literal["push", "pull", "guest", "pictures"]
 KEPT = 3600.0  # seconds after which the story of a transfer goes
+MOST_WAITING = 4  # of one owner at a time: each has a process of its own
 SENTENCES = {
     "waiting": "Waiting for its turn: number {place} in the queue.",
     "push": "On its way to {repo}.",
@@ -62,10 +63,15 @@ class Transfers:
         with self._starting:
             self._sweep(owner)
             told = {"kind": kind, "title": title, "owner": owner, "signed": bool(token), **order}
+            alive = 0
             for folder in files.folders(self._place(owner)):
                 known = files.read_json(folder / "order.json", {})
-                if {**known, "created": 0} == {**told, "created": 0} and self._look(folder, known).alive:
-                    return folder.name
+                if known and self._look(folder, known).alive:
+                    if {**known, "created": 0} == {**told, "created": 0}:
+                        return folder.name
+                    alive += 1
+            if alive >= MOST_WAITING:
+                raise Trouble("{n} of your transfers are on their way. Wait for one of them.", n=MOST_WAITING)
             folder = self._place(owner) / secrets.token_hex(10)
             with files.whole_folder(folder) as fresh:
                 files.write_json(fresh / "order.json", {**told, "created": time.time()})

@@ -92,8 +92,11 @@ class Identity:
         return person, token
 
     def _found(self, owner: str, oauth: str | None) -> tuple[str | None, Any]:
+        if oauth and oauth.startswith(TICKET):
+            with self._lock:
+                return _young(self._cloaks).get(oauth, (None, 0.0))[0], "oauth"
         if oauth:
-            return (self._cloaks.get(oauth, (None, 0.0))[0] if oauth.startswith(TICKET) else oauth), "oauth"
+            return oauth, "oauth"
         with self._lock:
             token, since = self._pasted.get(owner, ("", 0.0))
         if token and time.monotonic() - since < KEPT:
