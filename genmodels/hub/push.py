@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import pathlib
 import re
@@ -204,8 +205,9 @@ def _committed(
         gone = sorted(OURS & there.listing.files.keys() - whole.keys())
         meter = Meter(sum(map(len, whole.values())))
         parent = there.listing.commit
+        sending = functools.partial(commit, repo, parent, whole, gone, words, token, meter)
         try:
-            at = yield from waited(lambda: commit(repo, parent, whole, gone, words, token, meter), meter, SPAN)  # noqa: B023 (asked at once)
+            at = yield from waited(sending, meter, SPAN)
             break
         except Trouble as trouble:
             if trouble.template != SENTENCES[412] or not left:
@@ -259,7 +261,7 @@ def _tag(repo: str, at: str, token: str) -> str:
         tag = f"v{max((int(tag[1:]) for tag in _tags(repo, token)), default=0) + 1}"
         try:
             with spoken(repo):
-                patiently(lambda: api(token).create_tag(repo, tag=tag, revision=at))  # noqa: B023 (asked at once)
+                patiently(functools.partial(api(token).create_tag, repo, tag=tag, revision=at))
             return tag
         except Trouble as trouble:
             if trouble.template != SENTENCES[409] or not left:  # somebody else took the number

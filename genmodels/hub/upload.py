@@ -201,7 +201,7 @@ def _listening(meter: Meter) -> Iterator[None]:
 
 def _abort() -> None:
     """End a transfer by xet, if there is one."""
-    from huggingface_hub.utils import is_xet_available
+    from huggingface_hub.utils._runtime import is_xet_available
 
     if is_xet_available():
         from huggingface_hub.utils._xet import abort_xet_session
