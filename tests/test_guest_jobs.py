@@ -43,7 +43,7 @@ def guests(tmp_path_factory: pytest.TempPathFactory, keys: dict[str, str]) -> It
     """A shelf with a pipeline, one whose steps take seconds, and a VQ model; the process stays warm between tests."""
     root = tmp_path_factory.mktemp("home")
     guest_models.pipeline(root / "new")
-    guest_models.pipeline(root / "slow", sample_size=64, block_out_channels=(64, 64))
+    guest_models.pipeline(root / "slow", sample_size=64, block_out_channels=(192, 192))
     guest_models.autoencoder(root / "vq", "VQModel")
     for name in ("new", "slow", "vq"):
         keys[name] = shelve(root / "guests", root / name, "ada")
@@ -101,24 +101,29 @@ def test_each_step_is_seen_and_the_end_is_the_picture_of_the_seed(guests: Guests
 
 def test_the_second_job_finds_the_guest_awake(guests: Guests, keys: dict[str, str]) -> None:
     first = ended(guests, guests.draw("ada", keys["new"], 1, 4, 5))
-    awake, start = worker(guests), time.monotonic()
+    file = next(guests.shelf.folder("ada", keys["new"]).rglob("*.safetensors"))
+    weights, stamp = file.read_bytes(), file.stat()
+    file.write_bytes(b"not to be read again")
+    os.utime(file, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    awake = worker(guests)
     again = ended(guests, guests.draw("ada", keys["new"], 1, 4, 5))
-    assert time.monotonic() - start < 1.5  # waking takes longer, for its imports
     assert worker(guests) == awake
     assert again.sheet == first.sheet
     assert ended(guests, guests.draw("ada", keys["new"], 1, 4, 5, "DDPM")).sheet != first.sheet
+    file.write_bytes(weights)
 
 
 def test_others_wait_in_line(guests: Guests, keys: dict[str, str]) -> None:
     first = guests.draw("ada", keys["new"], 0, 64, 600)
-    second = guests.draw("ada", keys["new"], 0, 1, 2)
-    now = guests.look("ada", second)
-    assert now.template.format(**now.facts) in (
-        "Waiting for its turn: number 1 in the queue.",
-        "Waiting for its turn: number 2 in the queue.",
-    )
+    while not guests.look("ada", first).progress:
+        time.sleep(0.02)
+    second, third = (guests.draw("ada", keys["new"], 0, 1, 2) for _ in range(2))
+    for place, job in ((1, second), (2, third)):
+        now = guests.look("ada", job)
+        assert now.template.format(**now.facts) == f"Waiting for its turn: number {place} in the queue."
     guests.cancel("ada", first)
-    assert isinstance(ended(guests, second).end, Finished)
+    assert isinstance(ended(guests, third).end, Finished)
+    assert not guests.look("ada", second).alive
 
 
 def test_a_job_of_short_steps_is_cancelled_and_the_guest_stays_awake(guests: Guests, keys: dict[str, str]) -> None:
@@ -129,7 +134,7 @@ def test_a_job_of_short_steps_is_cancelled_and_the_guest_stays_awake(guests: Gue
     guests.cancel("ada", job)
     assert guests.look("ada", job) is None
     ended(guests, guests.draw("ada", keys["new"], 0, 1, 2))
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 6  # all its steps would take longer
     assert worker(guests) == awake
 
 
@@ -141,7 +146,7 @@ def test_a_job_whose_steps_take_long_is_cancelled_too(guests: Guests, keys: dict
     guests.cancel("ada", job)
     start = time.monotonic()
     assert isinstance(ended(guests, guests.draw("ada", keys["new"], 0, 1, 2)).end, Finished)
-    assert time.monotonic() - start < 12
+    assert time.monotonic() - start < 15  # its step would have taken longer
 
 
 def test_a_process_that_is_killed_is_said_and_does_not_stop_the_next(guests: Guests, keys: dict[str, str]) -> None:
@@ -210,12 +215,12 @@ def test_a_picture_is_rebuilt_blended_and_walked_from(guests: Guests, keys: dict
             assert film.n_frames == frames
 
 
-@pytest.mark.parametrize("model", ["avatars-vae", "digits-vae"])
-def test_a_vae_of_our_own_rebuilds_too(guests: Guests, model: str) -> None:
+@pytest.mark.parametrize(("model", "least"), [("avatars-vae", 25), ("digits-vae", 30)])
+def test_a_vae_of_our_own_rebuilds_too(guests: Guests, model: str, least: float) -> None:
     strip = guests.library.find("ada", model).strip
     uris = [png_uri(tile.repeat(4, axis=0).repeat(4, axis=1)) for tile in strip[:2]]
     rebuilt = ended(guests, guests.rebuild("ada", model, uris))
-    assert rebuilt.numbers["psnr"] > 25
+    assert min(rebuilt.numbers["each"]) > least  # of the digits, with the right class only
     blend = ended(guests, guests.blend("ada", model, *uris, 5))
     assert np.array_equal(blend.pixels[0], rebuilt.pixels[0])
     assert np.array_equal(blend.pixels[-1], rebuilt.pixels[1])
