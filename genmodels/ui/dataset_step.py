@@ -16,14 +16,16 @@ from .sign_in import plain
 from .transfer import Transferring
 from .words import say
 
+# What is on its way is shown where its set will be: above, and often out of sight.
+TO_BAR = "() => document.querySelector('#dataset_status').scrollIntoView({behavior: 'smooth', block: 'center'})"
 FIELDS = {field.name: field for field in describe(Choice)}
 
 
 class DatasetStep:
-    """The components; `going.result` is the key of a set when its pictures have come."""
+    """The components. `going` stands outside, where it is seen also when this part of the step is folded up."""
 
-    def __init__(self, page: Page) -> None:
-        self.page, self.found = page, gr.State(None)
+    def __init__(self, page: Page, going: Transferring) -> None:
+        self.page, self.going, self.found = page, going, gr.State(None)
         pane(views.hint(say("Any data set of pictures on huggingface.co, as tables (Parquet) or as picture files.")))
         self.address = gr.Textbox(
             label=say("Name or link of a data set"),
@@ -41,7 +43,6 @@ class DatasetStep:
             self.megabytes = forms.component(FIELDS["most_megabytes"], Choice().most_megabytes)
             self.costs = pane("", "dataset_costs")
             self.get = gr.Button(say("Get them"), variant="primary", size="md", elem_id="dataset_get")
-        self.going = Transferring(page, "dataset")
         self._wire()
 
     def _choice(self, name: str) -> gr.Dropdown:
@@ -102,7 +103,7 @@ class DatasetStep:
             return self.going.begin(token, key)
 
         asked = [self.page.visitor, self.found, name, settings, *self.chosen]
-        self.get.click(get, asked, self.going.shown, trigger_mode="once", **QUIET)
+        self.get.click(get, asked, self.going.shown, trigger_mode="once", **QUIET).success(None, js=TO_BAR)
 
     @property
     def waking(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ..sets import Cleaning
 from . import forms, gather_views, set_views, views
 from .dataset_step import DatasetStep
 from .page import QUIET, Page, noted, pane, told
+from .transfer import Transferring
 from .words import say
 
 GATHER = pathlib.Path(__file__).with_name("gather.js").read_text(encoding="utf-8")
@@ -31,6 +32,7 @@ class PicturesStep:
         self.heading = pane(views.heading(1, say("Pictures"), "done"))
         self.cards = pane(set_views.sets(studio.sets(None), FIRST), "sets")
         self.seen = pane("", "seen")
+        self.coming = Transferring(page, "dataset")
         with gr.Accordion(say("Use your own pictures"), open=False, elem_id="own_pictures", elem_classes=["drawer"]):
             self._own()
         self.timer = gr.Timer(POLL, active=False)
@@ -46,7 +48,7 @@ class PicturesStep:
                 )
                 self.look = gr.Button(say("Look through them"), variant="primary", size="md", elem_id="look_through")
             with gr.Tab(say("Hub"), elem_id="dataset_tab"):
-                self.dataset = DatasetStep(self.page)
+                self.dataset = DatasetStep(self.page, self.coming)
             with gr.Tab(say("Draw")):
                 self.pad, self.drawn = self._gather(gather_views.pad(), "pad"), self._label("label_drawn")
             with gr.Tab(say("Camera")):
@@ -136,7 +138,7 @@ class PicturesStep:
         def arrived(token: str, key: str) -> tuple:
             return (key, _report(studio.cleaning(token, key)), gr.Timer(active=True)) if key else [gr.skip()] * 3
 
-        taken, came = [self.taking, self.report, self.timer], self.dataset.going
+        taken, came = [self.taking, self.report, self.timer], self.coming
         self.dataset.wire_get(self.name, self.settings)
         came.ended.change(arrived, [visitor, came.result], taken, **QUIET)
         self.look.click(take, [visitor, self.files, self.name, self.settings], [*taken, self.files], **QUIET)
