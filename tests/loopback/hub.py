@@ -13,10 +13,12 @@ import time
 
 import uvicorn
 
-from . import oauth, routes
+from . import listing, oauth, reading, routes, writing
 from .repos import Repo, Store
 from .wire import Answer, Call, Fault, Hangup, Protocol, Refusal, Row, hang_up, receive_body, send_answer
 from .xet import Xet
+
+ROOMS = (listing, reading, writing, oauth)  # once they are imported, their handlers are in the table of routes
 
 
 @dataclasses.dataclass(frozen=True)
