@@ -179,7 +179,7 @@ def test_a_guest_draws_out_of_the_noise_and_the_same_seed_draws_the_same(page, g
     page.locator("#guest_count label", has_text="9").click()
     page.locator("#guest_seed input").fill("7")
     page.locator("#draw_guest").click()
-    expect(page.locator("#guest_wall .live-wall img")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator("#guest_wall .denoising img").first).to_be_visible(timeout=PATIENCE)
     expect(page.locator("#guest_status .bar")).to_be_visible()
 
     page.reload()

@@ -76,7 +76,10 @@ def test_a_guest_that_drew_nothing_shows_the_noise_it_starts_from_and_always_the
 def test_denoising_is_one_picture_until_it_is_done_and_then_a_wall() -> None:
     going = drawing(end=None, progress=Progress(fraction=0.4, remaining=9.0))
     assert "tile" not in guest_views.denoising(going)
-    assert "live-wall" in guest_views.denoising(going)
+    assert guest_views.denoising(going).count("<img") == 1
+    both = guest_views.denoising(drawing(end=None, noisy=webp(grid(PIXELS, 2))))
+    assert "What it works on" in both
+    assert both.count("<img") == 2
     assert guest_views.picked(going, 0) == ""
     told = guest_views.status(going)
     assert "Step 3." in told

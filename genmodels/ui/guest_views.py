@@ -131,10 +131,13 @@ def denoising(drawing: Drawing | None, chosen: int = 0, language: str = "en") ->
             told = say("The first step is on its way.", language)
         return views.empty_wall(told)
     if not whole(drawing):
-        return (
-            f'<figure class="live-wall{smooth(drawing.size)}"><img src="{sheet_uri(drawing.sheet)}" '
-            f'alt="{safe(spoken_of(drawing, language))}"></figure>'
+        shown = ((drawing.noisy, say("What it works on", language)), (drawing.sheet, say("What it expects", language)))
+        figures = "".join(
+            f'<figure><img src="{sheet_uri(content)}" alt=""><figcaption>{safe(word)}</figcaption></figure>'
+            for content, word in shown
+            if content
         )
+        return f'<div class="denoising{smooth(drawing.size)}">{figures}</div>'
     hung = views.wall(pixels_of(drawing), drawing.columns, chosen=chosen, language=language)
     return f'<div class="guest-wall{smooth(drawing.size)}">{hung}</div>'
 
