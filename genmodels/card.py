@@ -213,7 +213,7 @@ def _use(checkpoint: Checkpoint, repo: str, onnx: bool) -> str:
     from .export import lines
 
     told = lines(checkpoint, repo)
-    text = f"With `pip install genmodels`:\n\n```python\n{told['genmodels'].strip()}\n```"
+    text = f"With GenModels Studio (in its folder, or after `pip install` of it):\n\n```python\n{told['genmodels'].strip()}\n```"
     if onnx:
         needed = "onnxruntime, numpy, pillow and huggingface_hub"
         text += f"\n\nWithout it, and without torch: {needed} are enough.\n\n```python\n{told['onnx'].strip()}\n```"
