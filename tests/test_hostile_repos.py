@@ -8,7 +8,9 @@ import json
 import pathlib
 import resource
 import struct
+import types
 
+import numpy as np
 import pytest
 import torch
 from loopback import Claimed, Fault
@@ -16,12 +18,18 @@ from PIL import Image
 from travellers import REPO, arrive, shapes, with_config, with_weights
 
 import genmodels
+from genmodels import report
+from genmodels.data.imageset import ImageSet
+from genmodels.evaluation.result import Evaluation
+from genmodels.evaluations import evidence
 from genmodels.events import Trouble
 from genmodels.hub import find, pull, strict
 from genmodels.hub.client import Address
 from genmodels.hub.origin import Origin
+from genmodels.images import PictureFormat
 from genmodels.library import Library
 from genmodels.ui import views
+from genmodels.walls import Walls
 
 
 @pytest.fixture(autouse=True)
@@ -232,6 +240,40 @@ def test_facts_that_no_screen_could_show(refused, trained):
     refused(with_config(trained=trained), "says other things")
 
 
+EVALUATION = {"model": "x", "protocol": {"features": "studio-1", "made": 10, "real": 10}}
+NEAREST = {"index": 1, "label": 0, "row": 3, "distance": 1.0, "typical": 1.0}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"nearest": [{**NEAREST, "index": 10**12}]},
+        {"nearest": [{**NEAREST, "label": 99}]},
+        {"nearest": [NEAREST, {**NEAREST, "label": None}]},
+        {"nearest": [NEAREST] * 9_999},
+        {"numbers": [{"name": "<b>", "value": 1, "low": 0, "high": 2, "better": "higher"}]},
+        {"protocol": {"features": "studio-1", "made": -1, "real": 10}},
+        {"protocol": {"features": "studio-1", "made": 10, "real": 10, "seed": -5}},
+        {"numbers": "many"},
+    ],
+    ids=["index", "label", "mixed", "endless", "name", "made", "seed", "type"],
+)
+def test_an_evaluation_that_nobody_can_have_made(refused, changes):
+    content = json.dumps({**EVALUATION, **changes}).encode()
+    refused({**shapes(), "evaluation.json": content}, "evaluation.json cannot be read", weights_stay=False)
+
+
+def test_an_evaluation_of_rows_that_a_set_has_not_shows_no_pictures(tmp_path):
+    evaluation = Evaluation(**{**EVALUATION, "nearest": [{**NEAREST, "row": 10**6, "label": None}], "rebuilt": [-4, 5]})
+    pixels = np.zeros((20, 28, 28, 1), np.uint8)
+    model = types.SimpleNamespace(picture=PictureFormat(28, 1))
+    shown = evidence.draw(None, tmp_path, model, evaluation, ImageSet(pixels, None, (), "own"))
+    assert (len(shown.pairs), len(shown.rebuilt)) == (0, 0)
+    other = types.SimpleNamespace(picture=PictureFormat(64, 3))
+    evaluation = Evaluation(**{**EVALUATION, "rebuilt": [1]})
+    assert len(evidence.draw(None, tmp_path, other, evaluation, ImageSet(pixels, None, (), "own")).rebuilt) == 0
+
+
 def test_a_wall_of_classes_that_are_not_there(refused):
     wall = json.loads(shapes()["config.json"])["wall"]
     refused(with_config(wall={**wall, "labels": [99] * wall["count"]}), "says other things")
@@ -269,12 +311,22 @@ def test_markup_in_names_labels_and_card_is_text_everywhere(hub, tmp_path):
     told = {"set": SCRIPT, "licence": SCRIPT, "origin": SCRIPT, "hardware": SCRIPT, "images": 5, "seconds": 1.0}
     files = with_config(name=SCRIPT, classes=[SCRIPT, "{b}", "$c"], trained=told, wall=wall)
     card = f"---\nmodel_name: '{SCRIPT}'\nlicense: mit\ntags: [genmodels, gan]\n---\n{SCRIPT}\n"
-    hub.put(REPO, {**files, "README.md": card.encode()}, message=SCRIPT)
+    number = {"name": "f1", "value": 0.5, "low": 0.4, "high": 0.6, "better": "higher", "band": SCRIPT, "by": SCRIPT}
+    judged = {
+        "model": SCRIPT,
+        "protocol": {"features": SCRIPT, "made": 9, "real": 9, "set": SCRIPT},
+        "hardware": SCRIPT,
+    }
+    judged |= {"numbers": [number], "classes": [{"name": SCRIPT, "asked": 3, "precision": 1, "recall": 1, "f1": 1}]}
+    written = {"README.md": card.encode(), "evaluation.json": json.dumps(judged).encode()}
+    hub.put(REPO, {**files, **written}, message=SCRIPT)
     arrive(REPO, tmp_path / "model")
     library = Library(tmp_path / "shipped", tmp_path / "models")
     model = library.find("", library.adopt("", tmp_path / "model"))
     pages = [views.model_cards([model], model.key), views.shelf([model], model.key), views.model_facts(model)]
     assert all("alert(" in page for page in pages[:2]), "it is shown, as text"
+    found = Evaluation.open(library.folder("", model.key))
+    pages.append(report.page([evidence.Report(found, Walls(library).stored("", model.key))]))
     assert all(map(harmless, pages))
     from genmodels.ui import hub_views
 

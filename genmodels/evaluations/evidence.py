@@ -44,12 +44,20 @@ def draw(
     """Both kinds of pictures for a model in a folder; `pictures` are the set it was judged against (imports torch)."""
     size, channels = model.picture.size, model.picture.channels
     empty = np.zeros((0, 2, size, size, channels), np.uint8)
-    if pictures is None:
+    if pictures is None or not _belongs(evaluation, model, pictures):
         return Evidence(empty, empty)
     return Evidence(
         _pairs(sampler, folder, model, evaluation, pictures) if evaluation.nearest else empty,
         _rebuilt(sampler, folder, model, evaluation, pictures) if evaluation.rebuilt else empty,
     )
+
+
+def _belongs(evaluation: Evaluation, model: Shelved, pictures: ImageSet) -> bool:
+    """Whether an evaluation that came with a model, from whoever, can be of these pictures at all."""
+    rows = [*(each.row for each in evaluation.nearest), *evaluation.rebuilt]
+    kinds = len(model.picture.classes) in (0, len(pictures.format.classes))
+    alike = (pictures.format.size, pictures.format.channels) == (model.picture.size, model.picture.channels)
+    return alike and kinds and all(0 <= row < len(pictures) for row in rows)
 
 
 def _pairs(

@@ -181,8 +181,11 @@ def downloaded(
     `span` is the part of a progress bar that this is; what is in the cache is not fetched again.
     """
     from huggingface_hub import constants
+    from huggingface_hub.utils import logging
 
     constants.DOWNLOAD_CHUNK_SIZE = min(STEP, constants.DOWNLOAD_CHUNK_SIZE)
+    said = logging.get_verbosity()
+    logging.set_verbosity_error()  # it would warn of every cut, with the signed address of the file
     meter, whole, folder = Meter(), max(1, listing.size(names)), where
     pool = concurrent.futures.ThreadPoolExecutor(1, "download")
     try:
@@ -198,6 +201,7 @@ def downloaded(
             yield _progress(span, meter.before / whole)
     finally:
         meter.stopped = True
+        logging.set_verbosity(said)
         pool.shutdown(wait=False, cancel_futures=True)
     return folder
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import pathlib
+import re
 import struct
 from collections.abc import Iterator
 
@@ -21,7 +22,7 @@ LIMITS = {  # bytes of each file that is taken in, at most; fetched in this orde
     "README.md": 1 << 20,
     "LICENSE": 256 << 10,
     "history.jsonl": 4 << 20,
-    FILE: 4 << 20,
+    FILE: 1 << 20,
     "timelapse.webp": 32 << 20,
     "samples.webp": 8 << 20,
     "model.safetensors": 4 * MOST_PARAMETERS + HEADER,
@@ -29,6 +30,8 @@ LIMITS = {  # bytes of each file that is taken in, at most; fetched in this orde
 }
 SHEET_SIDE, FRAMES = 4_096, 240  # pixels a side of a sheet of pictures; pictures in a time-lapse
 MOST_PIXELS = 64 << 20  # of all of them
+MOST_NUMBERS, MOST_KINDS, MOST_SHOWN = 64, 1_000, 256  # of an evaluation: numbers, classes, pictures of each sort
+WORD = re.compile(r"[a-z][a-z0-9_]{0,40}")  # the name of a number, also of one that a newer version takes
 
 
 def check(folder: pathlib.Path) -> Checkpoint:
@@ -50,9 +53,28 @@ def check(folder: pathlib.Path) -> Checkpoint:
         check_picture(folder / "timelapse.webp", found.name)
     if (folder / FILE).exists():
         with deep(found.name, FILE):
-            Evaluation.open(folder)
+            _check_evaluation(Evaluation.open(folder), len(found.config.classes))
     found.load()  # names, shapes, types and finiteness of every weight
     return found
+
+
+def _check_evaluation(told: Evaluation, kinds: int) -> None:
+    """Refuse numbers that nobody can have measured and lists that no screen could show; raises ValueError."""
+    asked = told.protocol
+    labels = {each.label for each in told.nearest}
+    sound = (
+        len(told.numbers) <= MOST_NUMBERS
+        and all(WORD.fullmatch(number.name) for number in told.numbers)
+        and len(told.classes) <= MOST_KINDS
+        and max(len(told.nearest), len(told.rebuilt)) <= MOST_SHOWN
+        and all(0 <= each.index < 2**31 for each in told.nearest)
+        and (labels <= {None} or (None not in labels and 0 <= min(labels) <= max(labels) < kinds))
+        and 0 <= asked.seed < 2**31
+        and 0 <= asked.diversity <= 2
+        and all(0 < number < 1e9 for number in (asked.made, asked.real, asked.neighbours))
+    )
+    if not sound:
+        raise ValueError("not an evaluation of this model")
 
 
 def check_config(found: Checkpoint, size: int) -> None:
