@@ -49,7 +49,12 @@ def main() -> None:
     parser.add_argument("--no-xet", action="store_true", help="large files by LFS only; set HF_HUB_DISABLE_XET=1 then")
     parser.add_argument("--user", default="ada", help="who the printed token belongs to")
     chosen = parser.parse_args()
-    with Hub(xet=not chosen.no_xet, port=chosen.port) as hub:
+    hub = Hub(xet=not chosen.no_xet, port=chosen.port)
+    try:
+        hub.up()
+    except OSError:
+        parser.exit(1, f"Port {chosen.port} is taken. Choose another one with --port.\n")
+    with hub:
         if chosen.stock:
             fill(hub)
         space = " ".join(f"{name}={value!r}" for name, value in hub.space_environment().items())

@@ -56,7 +56,8 @@ class Hub:
     # -- running --
 
     def __enter__(self) -> Hub:
-        self.up()
+        if self._server is None:
+            self.up()
         return self
 
     def __exit__(self, *trouble: object) -> None:
