@@ -163,6 +163,18 @@ def test_pictures_go_along_only_where_that_was_chosen(hub, folder, tmp_path) -> 
     assert "pictures.zip" not in hub.files(REPO)
 
 
+def test_the_name_of_a_private_data_set_stays_here(hub, folder) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    config["trained"] |= {"origin": "ada/secret on the Hub", "dataset": {"id": "ada/secret", "private": True}}
+    (folder / "config.json").write_text(json.dumps(config))
+    noted(folder, b"onnx")
+    shown = {file.name: file.bytes for file in outgoing(folder, Publishing(repo=REPO))}
+    pressed(folder, hub.token("ada"), private=False)
+    assert not [name for name, content in hub.files(REPO).items() if b"ada/secret" in content]
+    assert {name: len(content) for name, content in hub.files(REPO).items()} == shown
+    assert json.loads(hub.files(REPO)["config.json"])["trained"]["pictures"] == 17_000
+
+
 def test_an_onnx_file_from_elsewhere_is_made_again(hub, folder, monkeypatch) -> None:
     (folder / "model.onnx").write_bytes(b"draws something else")
     monkeypatch.setattr(genmodels.export, "export", lambda folder: (folder / "model.onnx").write_bytes(b"made here"))

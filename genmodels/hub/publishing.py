@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import io
+import json
 import os
 import pathlib
 import re
@@ -26,7 +27,7 @@ from .client import NAME
 from .origin import Origin
 from .upload import waited
 
-ONNX, PICTURES = "model.onnx", "pictures.zip"
+CONFIG, ONNX, PICTURES = "config.json", "model.onnx", "pictures.zip"
 GENERATED, PUBLISHED = "generated.md", "published.md"  # private: the last card as we wrote it, and as it went out
 ONNX_MADE = "onnx.made"  # private: that model.onnx was made here, of these weights
 REPO = re.compile(rf"(?:{NAME})?/?{NAME}", re.ASCII)
@@ -83,7 +84,8 @@ def outgoing(folder: pathlib.Path, publishing: Publishing) -> tuple[Outgoing, ..
         if name == card.CARD:
             found.append(Outgoing(name, len(draft(folder, publishing).encode())))
         elif ordinary(folder / name):
-            found.append(Outgoing(name, (folder / name).stat().st_size))
+            size = len(_read(folder, name)) if name == CONFIG else (folder / name).stat().st_size
+            found.append(Outgoing(name, size))
         elif name == ONNX:
             found.append(Outgoing(name, (folder / "model.safetensors").stat().st_size, made=True))
     if publishing.pictures:
@@ -129,11 +131,22 @@ def gathered(folder: pathlib.Path, publishing: Publishing, onnx: bool) -> dict[s
     found = {}
     for name in PUBLIC:
         if name != card.CARD and (onnx or name != ONNX) and ordinary(folder / name):
-            with open(os.open(folder / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
-                found[name] = file.read()
+            found[name] = _read(folder, name)
     if publishing.pictures:
         found[PICTURES] = packed(_set(publishing.pictures))
     return found
+
+
+def _read(folder: pathlib.Path, name: str) -> bytes:
+    """The content of a file as it goes out: of a data set that is private, config.json does not say the name."""
+    with open(os.open(folder / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
+        content = file.read()
+    told_of = Checkpoint.open(folder).trained.get("dataset")
+    if name != CONFIG or not isinstance(told_of, dict) or not told_of.get("private"):
+        return content
+    config = json.loads(content)
+    config["trained"] |= {"dataset": {}, "origin": ""}
+    return (json.dumps(config, ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def generated(

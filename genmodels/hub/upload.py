@@ -163,7 +163,13 @@ def spoken(repo: str) -> Iterator[None]:
             yield
         except RuntimeError as error:
             if isinstance(error.__cause__, Exception):
-                raise error.__cause__ from error
+                raise error.__cause__ from None
+            raise
+        except OSError as error:
+            if type(error).__name__ == "XetAuthenticationError":
+                raise Trouble(SENTENCES[401]) from error
+            if type(error).__name__ == "XetObjectNotFoundError" or isinstance(error, TimeoutError):
+                raise Trouble(SENTENCES["cut"]) from error
             raise
         except json.JSONDecodeError as error:
             raise Trouble(SENTENCES[500]) from error
