@@ -76,10 +76,15 @@ def test_who_signs_in_publishes_as_themselves_and_nobody_else(visitor: playwrigh
     made = hub.repo("ada/by-ada")
     assert (made.private, made.by_app, made.branches["main"].author) == (True, True, "ada")
     assert "model.safetensors" in hub.files("ada/by-ada")
+    kept = visitor.context.cookies()
     visitor.locator("#hub_login").click()
     expect(visitor.locator("#wall .tile").first).to_be_visible(timeout=30_000)
     room(visitor, "Library")
-    expect(visitor.locator("#who")).to_contain_text("Not signed in")
+    expect(visitor.locator("#who")).to_contain_text("Not signed in", timeout=15_000)
+    visitor.context.add_cookies(kept)  # as somebody who copied them would
+    visitor.reload()
+    room(visitor, "Library")
+    expect(visitor.locator("#who")).to_contain_text("forgot your sign-in", timeout=15_000)
 
 
 def test_who_is_not_signed_in_publishes_nothing(visitor: playwright.Page, space: str, hub: Hub) -> None:

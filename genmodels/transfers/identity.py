@@ -62,6 +62,11 @@ class Identity:
             self._cloaks = {**_young(self._cloaks), ticket: (token, time.monotonic())}
         return ticket
 
+    def let_go(self, ticket: str) -> None:
+        """Forget the token behind a ticket: a cookie that somebody copied is worth nothing after a sign-out."""
+        with self._lock:
+            self._cloaks.pop(ticket, None)
+
     def sign_out(self, owner: str) -> None:
         """Forget what this owner gave."""
         with self._lock:

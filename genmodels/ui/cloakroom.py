@@ -24,7 +24,7 @@ class Cloakroom:
         self.application, self.identity = application, identity
 
     async def __call__(self, scope: Message, receive: Callable, send: Callable) -> None:
-        """Let every call through; the answer to a sign-in goes out with a ticket."""
+        """Let every call through; the answer to a sign-in goes out with a ticket, and a sign-out ends the ticket."""
 
         async def sent(message: Message) -> None:
             told = scope.get("session", {}).get("oauth_info")
@@ -33,7 +33,10 @@ class Cloakroom:
                 scope["session"]["oauth_info"] = {name: told.get(name) for name in KEPT} | {"access_token": ticket}
             await send(message)
 
-        signing_in = scope["type"] == "http" and scope["path"].endswith("/login/callback")
+        path = scope["path"] if scope["type"] == "http" else ""
+        if path.endswith("/logout"):
+            self.identity.let_go((scope.get("session", {}).get("oauth_info") or {}).get("access_token", ""))
+        signing_in = path.endswith("/login/callback")
         await self.application(scope, receive, sent if signing_in else send)
 
 
