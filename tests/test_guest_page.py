@@ -8,6 +8,7 @@ import io
 import json
 import pathlib
 import re
+import time
 import zipfile
 
 import numpy as np
@@ -226,6 +227,28 @@ def test_an_autoencoder_from_the_hub_rebuilds_too_and_a_guest_can_be_sent_away(p
     page.locator("#delete_guest").click()
     page.locator("#delete_guest_really").click()
     expect(page.locator("#nobody")).to_be_visible()
+
+
+def test_a_program_can_ask_for_the_same(address: str, guests) -> None:
+    from gradio_client import Client
+
+    client = Client(address, verbose=False)
+    drawn = Image.new("L", (28, 28))
+    drawn.paste(255, (12, 4, 16, 24))
+    buffer = io.BytesIO()
+    drawn.save(buffer, "PNG")
+    picture = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    key = client.predict("digits-vae", picture, api_name="/rebuild")
+    deadline = time.monotonic() + PATIENCE / 1000
+    while (seen := client.predict(key, api_name="/look_at_drawing"))["state"] == "running":
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    made = Image.open(io.BytesIO(base64.b64decode(seen["pictures"][0])))
+    assert made.size == (28, 28)
+    assert seen["numbers"]["psnr"] > 15
+    assert client.predict(key, api_name="/cancel_drawing")
+    coder = next(each for each in client.predict(api_name="/guests") if each["repo"] == "ada/coder")
+    assert (coder["kind"], coder["size"], coder["commit"]) == ("autoencoder", 16, COMMIT)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

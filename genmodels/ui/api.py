@@ -12,14 +12,20 @@ from ..events import Trouble
 from ..images import png
 from ..studio import Studio
 from ..walls import Ask
-from . import hub_api
+from . import guest_api, hub_api
 from .model_step import order
 from .page import told
 
 
 def build(studio: Studio) -> None:
     """Name the calls. On a shared host `visitor` is a token of your own choosing: 32 hexadecimal digits."""
-    for call in (*_pictures(studio), *_runs(studio), *_evaluations(studio), *hub_api.calls(studio)):
+    for call in (
+        *_pictures(studio),
+        *_runs(studio),
+        *_evaluations(studio),
+        *hub_api.calls(studio),
+        *guest_api.calls(studio),
+    ):
         gr.api(call, api_name=call.__name__)
 
 
