@@ -29,6 +29,7 @@ class HubStep:
         self.found, self.cursor, self.busy = gr.State([]), gr.State(""), gr.State("")
         with gr.Row(elem_id="hub_search"):
             self.words = gr.Textbox(
+                label=say("Search"),
                 show_label=False,
                 container=False,
                 placeholder=say("What should it draw? For example: digits"),
@@ -43,8 +44,8 @@ class HubStep:
                     kinds = [(say("Models of this studio"), MODELS), (say("Guests (diffusers)"), GUESTS)]
                     sorts = [(say("Newest"), NEWEST), (say("Most downloaded"), DOWNLOADS)]
                     small = {"show_label": False, "container": False, "elem_classes": ["short"], "min_width": 230}
-                    self.kind = gr.Radio(kinds, value=MODELS, elem_id="hub_kind", **small)
-                    self.sort = gr.Radio(sorts, value=NEWEST, elem_id="hub_sort", **small)
+                    self.kind = gr.Radio(kinds, value=MODELS, label=say("Kind"), elem_id="hub_kind", **small)
+                    self.sort = gr.Radio(sorts, value=NEWEST, label=say("Order"), elem_id="hub_sort", **small)
                 self.notice = pane("", "hub_notice")
                 self.cards = gr.HTML("", elem_id="found", js_on_load=hub_views.FOUND, apply_default_css=False)
                 self.pictures = gr.HTML(

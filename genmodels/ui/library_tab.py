@@ -16,7 +16,6 @@ from .sign_in import SignIn, plain
 from .train_tab import Train
 from .words import say
 
-
 # On a phone the desk stands below the shelf: what was chosen comes into view.
 TO_DESK = "() => { if (innerWidth < 700) document.querySelector('#library_desk').scrollIntoView({behavior: 'smooth'}) }"
 

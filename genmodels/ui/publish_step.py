@@ -82,9 +82,8 @@ class PublishStep:
             with gr.Tab(say("As it will look"), id="look"):
                 self.preview = pane("", "card_preview")
             with gr.Tab(say("Its text"), id="text"):
-                self.text = gr.Textbox(
-                    show_label=False, container=False, lines=24, max_lines=60, elem_id="card_text", interactive=True
-                )
+                plain_text = {"label": say("Its text"), "show_label": False, "container": False, "interactive": True}
+                self.text = gr.Textbox(lines=24, max_lines=60, elem_id="card_text", **plain_text)
                 self.anew = gr.Button(say("Write it anew"), size="md", elem_id="card_anew")
 
     def _wire(self) -> None:

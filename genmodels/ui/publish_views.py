@@ -51,17 +51,21 @@ def destination(draft: Any, language: str = "en") -> str:
 
 def files(outgoing: Sequence[Any], language: str = "en") -> str:
     """Exactly what leaves this machine, each with its size, and all together."""
-    rows = "".join(_file(each.name, each.bytes, language) for each in outgoing)
+    rows = "".join(_file(each, language) for each in outgoing)
     whole = size(sum(each.bytes for each in outgoing), language)
     total = say("{n} files, {size} in all", language, n=len(outgoing), size=whole)
     title = safe(say("This leaves this machine, and nothing else", language))
     return f'<div class="outgoing"><h3>{title}</h3><ul>{rows}</ul><p>{safe(total)}</p></div>'
 
 
-def _file(name: str, count: int, language: str) -> str:
-    told, kind = SENTENCES.get(name, ""), "people" if name == "pictures.zip" else ""
+def _file(file: Any, language: str) -> str:
+    kind, told, count = "", SENTENCES.get(file.name, ""), _size(file.bytes, language)
+    if file.name == "pictures.zip":
+        kind = "people"
+    if file.made:  # on the way there, so nobody knows yet
+        count = say("about {size}", language, size=count)
     told = say(told, language) if told else ""
-    return f'<li class="{kind}"><b>{safe(name)}</b><span>{safe(told)}</span><span>{_size(count, language)}</span></li>'
+    return f'<li class="{kind}"><b>{safe(file.name)}</b><span>{safe(told)}</span><span>{safe(count)}</span></li>'
 
 
 def _size(count: int, language: str) -> str:
