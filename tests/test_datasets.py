@@ -174,7 +174,7 @@ def test_a_few_of_many_pictures_cost_a_part_of_the_bytes(hub: Hub, tmp_path: pat
     put(hub, files)
     whole = sum(map(len, files.values()))
     found = about(SHAPES, None)
-    expected = dataset_rows.cost(found, found.splits[0], 300)
+    expected = dataset_rows.cost(found, found.splits[0], 300, 3e8)
     event = got(tmp_path / "in", most_pictures=300)[-1]
     assert event.facts["n"] == 300
     fetched = event.facts["mb"] * 1e6
@@ -408,6 +408,25 @@ def test_a_card_that_makes_no_sense_costs_nothing(hub: Hub, tmp_path: pathlib.Pa
     found = about(SHAPES, None)
     assert (found.licence, found.splits[0].pictures) == ("", 20)
     assert "Ask its owners" in dataset_views.about(found)
+
+
+def test_all_kinds_come_from_a_table_that_is_sorted_and_in_one_piece(hub: Hub, tmp_path: pathlib.Path) -> None:
+    pictures = [b"\x89PNG" + made.np.random.default_rng(n).bytes(300) for n in range(9000)]
+    names = tuple(f"kind {n}" for n in range(9))
+    rows = made.table(pictures, [n // 1000 for n in range(9000)], names)
+    put(hub, {"train.parquet": made.written(rows, 9000)})
+    got(tmp_path / "in", most_pictures=90)
+    files = archive(tmp_path / "in")
+    assert len(files) == 90
+    assert {name.split("/")[0] for name in files} == set(names)
+    assert all(f"kind {pictures.index(data) // 1000}" == name.split("/")[0] for name, data in files.items())
+
+
+def test_large_pieces_are_not_fetched_only_to_see_more_kinds() -> None:
+    rows = [1000] * 50  # of pictures of 100 KB: 100 MB a piece
+    assert dataset_rows.visits(rows, 2000, 10, 100_000, 3e8) == 3
+    assert dataset_rows.visits(rows, 2000, 10, 2_000, 3e8) == 16
+    assert dataset_rows.visits([100] * 500, 2000, 10, 100_000, 3e8) == 20
 
 
 def test_rows_are_spread_and_add_up() -> None:

@@ -97,6 +97,29 @@ def test_of_one_large_group_only_its_beginning_is_read() -> None:
     assert source.given < 0.35 * len(data)
 
 
+@pytest.mark.parametrize("how", HOW)
+def test_rows_from_the_middle_are_those_rows(how: str) -> None:
+    rows, labels = some()
+    file = Parquet(Bytes(made.written(made.table(rows, labels), **{**HOW[how], "group": COUNT})))
+    ranges = [range(0, 3), range(40, 90), range(90, 91), range(200, 10_000)]
+    wanted = [n for each in ranges for n in each if n < COUNT]
+    (group,) = file.groups
+    found = list(file.values(group, file.columns[IMAGE], 4096, ranges))
+    assert found == [rows[n] and rows[n]["bytes"] for n in wanted]
+    assert list(file.values(group, file.columns[LABEL], 4096, ranges)) == [labels[n] for n in wanted]
+
+
+def test_pages_between_wanted_rows_are_not_read() -> None:
+    pictures = [np.random.default_rng(n).bytes(3000) for n in range(6000)]
+    source = Bytes(made.written(made.table(pictures, [0] * 6000), 6000))
+    file = Parquet(source)
+    source.given = 0
+    ranges = [range(1024, 1100), range(5 * 1024, 5 * 1024 + 10)]
+    found = list(file.values(file.groups[0], file.columns[IMAGE], 1 << 16, ranges))
+    assert found == [pictures[n] for each in ranges for n in each]
+    assert source.given < 0.55 * source.size
+
+
 def test_columns_are_known_by_their_path() -> None:
     rows = [{"bytes": b"x", "path": "p", "tags": ["a"]}]
     struct = pa.struct([*made.STRUCT, ("tags", pa.list_(pa.string()))])

@@ -54,6 +54,7 @@ class DatasetAbout:
     tables: bool  # Parquet; else picture files in folders
     converted: bool  # read from the copy that the Hub's own viewer keeps
     piece: int = 1  # pictures that can only be downloaded together
+    footer: int = 0  # bytes of what says where they lie, in each table
 
     @property
     def address(self) -> str:
@@ -129,6 +130,7 @@ def look(address: Address, token: str | None) -> Looked:
         tables=tables,
         converted=converted,
         piece=_piece(looked) if tables else 1,
+        footer=looked.table(next(iter(looked.parts.values()))[0]).overhead if tables else 0,
     )
     return looked
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import collections
 import concurrent.futures
+import dataclasses
+import itertools
 import pathlib
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -12,12 +14,14 @@ from typing import Any, TypeVar
 from ..data.sources import JUNK
 from . import dataset_layout as layout
 from .dataset_about import PAGE, DatasetAbout, Looked, Split, picture_column
-from .parquet import TAIL, Column, Group, Parquet
+from .parquet import Column, Group, Parquet
 from .parquet_values import Damaged
 
 TABLES = 24  # of a part that pictures are taken from
-PLACES, MOST_PLACES = 16, 32  # row groups at least, so that all kinds are among them; more where there are more kinds
-LEAST_STEP, MOST_STEP = 1 << 16, 1 << 22  # bytes asked for at a time
+PLACES, MOST_PLACES = 16, 32  # at least, so that all kinds are among them; more where there are more kinds
+CHEAP = 40_000_000  # bytes that nobody minds for that
+WALKED = 128  # pages of one row group that are passed over on the way to others
+LEAST_STEP, MOST_STEP = 1 << 16, 1 << 20  # bytes asked for at a time
 MOST_BYTES = 50_000_000  # of one picture's file
 AT_ONCE = 6  # picture files asked for side by side
 LONGEST = 60  # letters of a folder's name
@@ -27,38 +31,72 @@ KINDS = {b"\xff\xd8\xff": "jpg", b"\x89PNG": "png", b"GIF8": "gif", b"RIFF": "we
 KINDS |= {b"II*\0": "tif", b"MM\0*": "tif"}
 
 
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Some rows of a table that are had together: a row group, or about a page of a large one."""
+
+    table: Parquet
+    group: Group
+    start: int
+    rows: int
+
+
 def in_tables(looked: Looked, paths: list[str], image: str, label: str, most: int) -> Iterator[Row]:
-    """Rows of Parquet tables: the first ones of row groups that are spread over all of it."""
-    places = []
+    """Rows of Parquet tables, from places that are spread over all of it."""
+    places: list[Place] = []
     for path in evenly(paths, TABLES):
         table = looked.table(path)
-        places += [(table, group) for group in table.groups if group.rows > 0]
+        for group in table.groups:
+            starts = range(0, group.rows, PAGE)[:WALKED]
+            places += [Place(table, group, start, min(PAGE, group.rows - start)) for start in starts]
+    part = sum(looked.files[path] for path in paths)
+    total = (
+        sum(looked.table(path).rows for path in evenly(paths, TABLES)) * len(paths) / max(1, min(TABLES, len(paths)))
+    )
+    each = part / max(1.0, total)  # bytes a row
     kinds = len(looked.names.get(label, ()))
-    shares = plan([group.rows for _, group in places], most, min(MOST_PLACES, max(PLACES, kinds)))
-    for (table, group), count in zip(places, shares, strict=True):
+    wanted = visits([place.rows for place in places], most, kinds, each, looked.traffic.most)
+    shares = plan([place.rows for place in places], most, wanted)
+    for (table, group), held in itertools.groupby(
+        (pair for pair in zip(places, shares, strict=True) if pair[1]), key=lambda pair: (pair[0].table, pair[0].group)
+    ):
+        ranges = [range(place.start, place.start + share) for place, share in held]
         try:
-            yield from _in_group(looked, table, group, (image, label), count)
+            yield from _in_group(looked, table, group, (image, label), ranges)
         except Damaged as error:
             raise looked.unreadable() from error
 
 
-def _in_group(looked: Looked, table: Parquet, group: Group, names: tuple[str, str], count: int) -> Iterator[Row]:
-    if not count:
-        return
+def visits(rows: Sequence[int], most: int, kinds: int, each: float, budget: float) -> int:
+    """From how many places to take rows: enough for all kinds to be among them, as far as that costs little.
+
+    A page can only be had whole, so that every place more than needed costs downloads: `each` byte a row.
+    """
+    usual = max(1.0, sum(rows) / max(1, len(rows)))
+    needed = -(-most // int(usual))
+    worth = min(budget, max(2 * most * each, CHEAP)) / max(1.0, usual * each)
+    return max(needed, min(MOST_PLACES, max(PLACES, kinds), int(worth)))
+
+
+def _in_group(
+    looked: Looked, table: Parquet, group: Group, names: tuple[str, str], ranges: list[range]
+) -> Iterator[Row]:
     image, label = picture_column(table, names[0]), table.columns.get((names[1],))
     if image is None or (names[1] and label is None):
         raise Damaged("tables of one part with different columns")
-    pictures = table.values(group, image, _step(group, image, count))
-    words = table.values(group, label, _step(group, label, count)) if label else iter(lambda: None, 0)
-    for _, data, word in zip(range(count), pictures, words, strict=False):
+    pictures = table.values(group, image, _step(group, image, ranges), ranges)
+    words = table.values(group, label, MOST_STEP, ranges) if label else itertools.repeat(None)
+    for data, word in zip(pictures, words, strict=False):
         yield data, said(word, looked.names.get(names[1], ()))
 
 
-def _step(group: Group, column: Column, count: int) -> int:
+def _step(group: Group, column: Column, ranges: list[range]) -> int:
     """About as many bytes as so many rows take; a small group is one page, which can only be had whole."""
     chunk = group.chunks.get(column.path)
-    share = 1.0 if group.rows <= PAGE else 1.1 * count / group.rows
-    return min(MOST_STEP, max(LEAST_STEP, int(share * (chunk.end - chunk.start)))) if chunk else LEAST_STEP
+    if chunk is None:
+        return LEAST_STEP
+    share = 1.0 if group.rows <= PAGE else 1.1 * max(map(len, ranges)) / group.rows
+    return min(MOST_STEP, max(LEAST_STEP, int(share * (chunk.end - chunk.start))))
 
 
 def in_files(looked: Looked, paths: list[str], label: str, most: int) -> Iterator[Row]:
@@ -89,7 +127,7 @@ def plan(rows: Sequence[int], most: int, places: int) -> list[int]:
     """
     count = min(places, len(rows))
     while count < len(rows) and sum(rows[number] for number in evenly(list(range(len(rows))), count)) < most:
-        count += 1
+        count = min(len(rows), max(count + 1, int(1.05 * count)))
     chosen = evenly(list(range(len(rows))), count)
     low, high = 0, max(rows, default=0)
     while low < high:  # the fewest of each that are enough
@@ -104,14 +142,20 @@ def plan(rows: Sequence[int], most: int, places: int) -> list[int]:
     return shares
 
 
-def cost(about: DatasetAbout, part: Split, most: int) -> int | None:
+def cost(about: DatasetAbout, part: Split, most: int, budget: float) -> int | None:
     """About how many bytes must be downloaded for so many pictures; None where nobody knows how many there are."""
     if not part.pictures:
         return None
-    count = min(most, part.pictures)
-    if about.tables:  # whole pieces, from several places, and what says where they lie
-        count = max(count, PLACES * about.piece) + about.piece // 2
-    return min(part.bytes, part.bytes * count // part.pictures) + min(part.files, TABLES) * about.tables * TAIL
+    if not about.tables:
+        return part.bytes * min(most, part.pictures) // part.pictures
+    each, piece = part.bytes / part.pictures, min(about.piece, part.pictures)
+    rows = [piece] * -(-part.pictures // piece)
+    count = min(
+        len(rows), visits(rows, most, max((len(each.kinds) for each in about.label_columns), default=0), each, budget)
+    )
+    taken = -(-min(most, part.pictures) // count)
+    whole = min(part.pictures, count * -(-taken // piece) * piece)
+    return int(whole * each) + min(part.files, TABLES) * about.footer
 
 
 def evenly(things: list[Thing], most: int) -> list[Thing]:

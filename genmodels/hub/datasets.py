@@ -19,7 +19,7 @@ from ..events import Event, Finished, Problem, Progress, Trouble
 from ..settings import Settings, setting
 from .client import Address
 from .dataset_about import DatasetAbout, Looked, look
-from .dataset_rows import MOST_BYTES, Archive, Row, in_files, in_tables
+from .dataset_rows import MOST_BYTES, Archive, Row, cost, in_files, in_tables
 from .remote import Full, Traffic
 
 BY_ITSELF = "*"  # a choice that was left open
@@ -123,8 +123,10 @@ def _gather(looked: Looked, chosen: Choice, archive: Archive) -> Iterator[Progre
         rows = in_tables(looked, paths, chosen.image, chosen.label, most)
     else:
         rows = in_files(looked, paths, chosen.label, most)
-    known = looked.about.split(chosen.split).pictures
-    expected = max(1, min(most, known) if known else most)
+    part = looked.about.split(chosen.split)
+    expected = min(most, part.pictures or most)
+    budget = looked.traffic.most
+    needed = min(budget, cost(looked.about, part, most, budget) or budget)
     waiting: queue.Queue[Row | Exception | None] = queue.Queue(AHEAD)
     threading.Thread(target=_download, args=(rows, waiting, looked.traffic), daemon=True, name="pictures").start()
     start = told = time.monotonic()
@@ -140,7 +142,7 @@ def _gather(looked: Looked, chosen: Choice, archive: Archive) -> Iterator[Progre
                     archive.add(*item)
             now = time.monotonic()
             if now - told > TOLD_EVERY:
-                share, told = min(1.0, archive.count / expected), now
+                share, told = min(0.99, max(archive.count / expected, looked.traffic.bytes / needed)), now
                 left = (now - start) / share * (1 - share) if share else None
                 yield Progress(fraction=share, remaining=left, seconds=now - start, images=archive.count)
     finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -75,7 +75,9 @@ class Parquet:
 
     def __init__(self, file: Pieces) -> None:
         self.file = file
-        footer = Thrift(_footer(file)).struct()
+        told = _footer(file)
+        self.overhead = TAIL + (len(told) if len(told) > TAIL - 8 else 0)  # bytes that it took to get here, about
+        footer = Thrift(told).struct()
         self.columns = {column.path: column for column in _columns(_list(footer, 2))}
         self.groups = [self._group(told) for told in _list(footer, 4)[:MOST_GROUPS]]
         self.rows = sum(group.rows for group in self.groups)
@@ -99,36 +101,50 @@ class Parquet:
             raise Damaged("fewer than no rows")
         return Group(rows, chunks)
 
-    def values(self, group: Group, column: Column, step: int = 1 << 20) -> Iterator[Any]:
-        """The values of a column in a row group, None where one is missing; read `step` bytes at a time, as needed."""
+    def values(
+        self, group: Group, column: Column, step: int = 1 << 20, rows: Sequence[range] | None = None
+    ) -> Iterator[Any]:
+        """The values of a column in a row group, None where one is missing; `step` bytes are read at a time, as needed.
+
+        With `rows`, ranges in ascending order, only the values of these; pages that have none of them are passed over.
+        """
         chunk = group.chunks.get(column.path)
         if chunk is None or column.repeated:
             raise Damaged("a column without values")
-        stream, words, left = _Stream(self.file, chunk, step), None, min(chunk.values, group.rows)
-        while left > 0 and stream.more():
+        words, at, whole = None, 0, min(chunk.values, group.rows)
+        wanted = rows if rows is not None else [range(whole)]
+        stream = _Stream(self.file, chunk, step, peek=step if len(wanted) == 1 and not wanted[0].start else HEADER)
+        end = min(whole, max((each.stop for each in wanted), default=0))
+        while at < end and stream.more():
             head = stream.header()
             full, packed = _number(head, 2), _number(head, 3)
             if not 0 <= packed <= min(MOST_PAGE, chunk.end - chunk.start) or not 0 <= full <= MOST_PAGE:
                 raise Damaged("a page of a size that no picture needs")
             if full > BOMB_FROM and full > BOMB_RATIO * max(1, packed):
                 raise Damaged("a page that unpacks without end")
-            body = stream.take(packed)
             if head.get(1) == 2:
                 about = _struct(head, 7)
                 if about.get(2) not in (PLAIN, PLAIN_DICTIONARY):
                     raise Damaged("a dictionary of an unknown kind")
-                words = plain(column.kind, _unpacked(chunk.codec, body, full), _few(_number(about, 1)))
-            elif head.get(1) in (0, 3):
-                page = _page(column, chunk.codec, head, body, full, words)[:left]
-                left -= len(page)
-                yield from page
+                body = _unpacked(chunk.codec, stream.take(packed), full)
+                words = plain(column.kind, body, _few(_number(about, 1)))
+                continue
+            count = _few(_number(_struct(head, 8 if head.get(1) == 3 else 5), 1)) if head.get(1) in (0, 3) else 0
+            parts = [range(max(each.start, at), min(each.stop, at + count, end)) for each in wanted]
+            if count and any(parts):
+                page = _page(column, chunk.codec, head, stream.take(packed), full, words)
+                for part in parts:
+                    yield from page[part.start - at : part.stop - at] if part else ()
+            else:
+                stream.skip(packed)
+            at += count
 
 
 class _Stream:
     """A chunk's bytes in order, fetched a step at a time."""
 
-    def __init__(self, file: Pieces, chunk: Chunk, step: int) -> None:
-        self.file, self.at, self.end, self.step = file, chunk.start, chunk.end, max(HEADER, step)
+    def __init__(self, file: Pieces, chunk: Chunk, step: int, peek: int) -> None:
+        self.file, self.at, self.end, self.step, self.peek = file, chunk.start, chunk.end, max(HEADER, step), peek
         self.held = b""
 
     def more(self) -> bool:
@@ -138,7 +154,7 @@ class _Stream:
         """The header of the page that begins here."""
         wanted = HEADER
         while True:
-            self._hold(wanted)
+            self._hold(wanted, max(wanted, self.peek))
             reader = Thrift(self.held[:wanted])
             try:
                 head = reader.struct()
@@ -158,10 +174,15 @@ class _Stream:
         taken, self.held = self.held[:count], self.held[count:]
         return memoryview(taken)
 
-    def _hold(self, count: int) -> None:
+    def skip(self, count: int) -> None:
+        """Pass over the next bytes; what is not at hand is not fetched."""
+        left = max(0, count - len(self.held))
+        self.held, self.at = self.held[count:], self.at + left
+
+    def _hold(self, count: int, step: int | None = None) -> None:
         """Have so many bytes at hand, or all that are left."""
         if len(self.held) < count and self.at < self.end:
-            end = min(self.end, self.at + max(count - len(self.held), self.step))
+            end = min(self.end, self.at + max(count - len(self.held), step or self.step))
             self.held += self.file.read(self.at, end)
             self.at = end
 

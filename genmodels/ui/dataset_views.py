@@ -58,7 +58,7 @@ def _part(split, language: str) -> str:
 def costs(found: DatasetAbout, part: str, most: int, megabytes: int, language: str = "en") -> str:
     """How many pictures that will be, and about how much is downloaded for them."""
     split = found.split(part)
-    needed = cost(found, split, most) if split else None
+    needed = cost(found, split, most, megabytes * 1e6) if split else None
     if needed is None:
         return hint(
             say("Up to {n} pictures, and at most {mb} MB of downloads.", language, n=number(most), mb=megabytes)
