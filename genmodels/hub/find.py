@@ -102,7 +102,8 @@ def _found(row: Any) -> Found | None:
         repo = Address.parse(row["id"]).repo
     except (Trouble, KeyError, TypeError, AttributeError):
         return None
-    tags = [tag for tag in row.get("tags") or () if isinstance(tag, str)]
+    tags = row.get("tags")
+    tags = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
     family = next((name for name in FAMILIES if name in tags), "") or _class(row, tags)
     if family not in ("", *FAMILIES, *KINDS):
         return None

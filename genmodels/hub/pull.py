@@ -87,11 +87,16 @@ def fetched(repo: str | Address, revision: str = "", token: str | None = None) -
     return folder
 
 
-def kind(address: Address, token: str | None, *, private_machine: bool = False) -> str:
-    """What a repository holds: a "checkpoint", or a guest: "pipeline" or "autoencoder". Raises Trouble."""
+def kind(
+    address: Address, token: str | None, *, private_machine: bool = False, beside: pathlib.Path | None = None
+) -> str:
+    """What a repository holds: a "checkpoint", or a guest: "pipeline" or "autoencoder". Raises Trouble.
+
+    What is fetched for that with a token goes through a folder in `beside`, which goes away.
+    """
     if address.kind == "dataset":
         raise Trouble("{repo} is a data set. Choose it in Train, where the pictures are chosen.", repo=address.repo)
-    with cache(token, private_machine) as where, _named(address.repo):
+    with cache(token, private_machine, beside) as where, _named(address.repo):
         if is_commit(address.revision) and cached(address, NEEDED, where):
             return "checkpoint"
         try:

@@ -22,14 +22,18 @@ class Revision:
     when: float  # seconds since 1970
 
 
-def of(repo: str, token: str | None) -> tuple[Revision, ...]:
-    """The commits of a repository, each by its tag where it has one; newest first, at most 50. Raises Trouble."""
+def of(repo: str, token: str | None, branch: str = "") -> tuple[Revision, ...]:
+    """The commits of a repository, each by its tag where it has one; newest first, at most 50. Raises Trouble.
+
+    They are those of `branch` where it has a branch of this name, else those of its main one.
+    """
     Address.parse(repo)
     reach()
     with talking(repo):
         ask = api(token)
         refs = patiently(lambda: within(PATIENCE, lambda: ask.list_repo_refs(repo)))
-        commits = patiently(lambda: within(PATIENCE, lambda: ask.list_repo_commits(repo)))
+        line_of = branch if branch in {each.name for each in refs.branches} else None
+        commits = patiently(lambda: within(PATIENCE, lambda: ask.list_repo_commits(repo, revision=line_of)))
     tags: dict[str, list[str]] = {}
     for tag in refs.tags:
         tags.setdefault(tag.target_commit, []).append(tag.name)
@@ -46,6 +50,6 @@ def of(repo: str, token: str | None) -> tuple[Revision, ...]:
 
 
 def newer(origin: Origin, token: str | None) -> Revision | None:
-    """The newest version where it is not the one that a folder has; None where it is. Raises Trouble."""
-    newest = next(iter(of(origin.repo, token)), None)
+    """The newest version of the branch that a folder came from, where that is another one. Raises Trouble."""
+    newest = next(iter(of(origin.repo, token, origin.revision)), None)
     return newest if newest is not None and newest.commit != origin.commit else None

@@ -50,7 +50,7 @@ def _pull(folder: pathlib.Path, order: dict[str, Any], token: str | None) -> Com
 
     address, owner, alone = Address(**order["address"]), order["owner"], order["alone"]
     into = folder / "here"
-    if kind(address, token, private_machine=alone) != "checkpoint":
+    if kind(address, token, private_machine=alone, beside=folder) != "checkpoint":
         yield from pull_guest(address, token, into, private_machine=alone)
         return shelve(home() / "guests", into, owner)
     library = Library(pathlib.Path(order["shipped"]), home() / "models")
