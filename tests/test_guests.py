@@ -156,6 +156,7 @@ IMPOSSIBLE = [
     ("unet/config.json", {"sample_size": 1_000_000}, "sample_size"),
     ("unet/config.json", {"sample_size": 2_048, "block_out_channels": [512, 512]}, "too large"),
     ("unet/config.json", {"block_out_channels": [2_048, 2_048], "layers_per_block": 8}, "too large"),
+    ("unet/config.json", {"sample_size": 512}, "too large"),  # attention at 256 pixels
     ("unet/config.json", {"sample_size": None}, "sample_size"),
     ("unet/config.json", {"sample_size": [16, 32]}, "not what diffusers writes"),
     ("unet/config.json", {"sample_size": 17}, "not what diffusers writes"),
@@ -353,6 +354,25 @@ def test_spoilt_weights_can_be_mended_and_pulled_again(hub: Hub, new: pathlib.Pa
     hub.put("ada/guest", {UNET: good})
     pulled(Address("ada/guest"), tmp_path / "in" / "guest")
     assert np.isfinite(finished(guest.load(tmp_path / "in" / "guest"), 0, [0]).numpy()).all()
+
+
+def test_a_guest_that_cannot_work_is_refused(hub: Hub, kept: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    folder = pathlib.Path(shutil.copytree(kept / "AutoencoderTiny", tmp_path / "tiny"))
+    say(folder, "config.json", upsampling_scaling_factor=1)  # the weights fit all the same
+    with pytest.raises(Trouble, match="does not give back pictures of the size"):
+        pulled(put(hub, folder), tmp_path / "in" / "guest")
+
+
+def test_what_was_pulled_once_needs_no_network(hub: Hub, kept: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    address = put(hub, kept / "new")
+    first = pulled(address, tmp_path / "in" / "first")
+    asked = len(hub.log)
+    assert pulled(Address("ada/guest", first.commit), tmp_path / "in" / "second").commit == first.commit
+    assert len(hub.log) == asked
+    hub.down()
+    assert pulled(address, tmp_path / "in" / "third").commit == first.commit
+    with pytest.raises(Trouble, match="does not answer"):
+        pulled(Address("ada/other"), tmp_path / "in" / "fourth")
 
 
 def test_only_pickle_is_refused_with_the_way_out(hub: Hub, new: pathlib.Path, tmp_path: pathlib.Path) -> None:

@@ -18,7 +18,7 @@ import filelock
 import numpy as np
 
 from .. import device
-from ..events import Event, Failed, Finished, Preview, Trouble
+from ..events import Event, Failed, Finished, Preview, Progress, Trouble
 from ..images import grid, webp
 from ..runs import files, jobs
 from . import SENTENCES, shelf, work
@@ -27,6 +27,7 @@ from .orders import waiting
 
 WARM = 60.0  # seconds that it waits for another job
 POLL = 0.05  # seconds between two looks for one
+BLINK = 0.04  # seconds: what changes more often, nobody sees
 PATIENCE = 1.0  # seconds that a job which was cancelled may go on, to the end of its step
 
 
@@ -61,15 +62,19 @@ class Worker:
 
     def _carry_out(self, folder: pathlib.Path) -> None:
         mistake = Failed(template="The guest stopped because of a mistake in the program.")
-        order = files.read_json(folder / "order.json", {})
+        order, said = files.read_json(folder / "order.json", {}), {}
         with (folder / "events.jsonl").open("wb", 0) as file:
             (folder / "asked").unlink(missing_ok=True)
             for event in jobs.safely(self._told(folder, order), mistake):
                 if not (folder / "order.json").exists():
                     return
+                name = event.file or "sheet" if isinstance(event, Preview) else event.kind
+                if isinstance(event, (Preview, Progress)) and time.monotonic() - said.get(name, 0) < BLINK:
+                    continue
+                said[name] = time.monotonic()
                 if isinstance(event, Preview):
                     sheet = webp(grid(event.pixels, event.columns), effort=0)
-                    files.write_whole(folder / f"{event.file or 'sheet'}.webp", sheet, durable=False)
+                    files.write_whole(folder / f"{name}.webp", sheet, durable=False)
                 else:
                     file.write(event.line().encode() + b"\n")
 

@@ -11,13 +11,14 @@ import numpy as np
 
 from .. import home
 from ..events import Trouble
+from ..hub.guest import ABOUT
 from ..hub.origin import Origin
 from ..images import open_pixels, ungrid
 from ..models.guest_config import opened
 from ..runs import files
 from ..runs.result import slug
 
-OWNER, ABOUT, STRIP = "owner", "guest.json", "strip.webp"  # private files beside the model's own
+OWNER, STRIP = "owner", "strip.webp"  # private files beside the model's own
 SENTENCES = {"gone": "This guest is not here any more. Pull it again, or choose another one."}
 SUGGESTED = {"DDIM": 50, "DDPM": 1000}  # steps
 SHEET = 512  # pixels a side, at most, of all pictures drawn at a time

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..events import Event, Finished, Preview, Progress, Trouble
-from ..images import to_images, to_pil, to_pixels
+from ..images import grid, to_images, to_pil, to_pixels
 from ..runs.result import evenly
 
 if TYPE_CHECKING:
@@ -46,16 +46,17 @@ def drawn(model: Denoiser, seed: int, count: int, steps: int, sampler: str) -> W
 
     The previews whose file is "noisy" are what it works on at that step.
     """
-    start, columns, states = time.monotonic(), columns_of(count), []
+    start, columns, sheets = time.monotonic(), columns_of(count), []
+    filmed = set(evenly(list(range(1, steps + 1)), FRAMES))
     for step in model.draw(seed, range(count), steps, sampler):
         pixels = to_pixels(step.clean)
-        states.append(pixels)
+        if step.number in filmed or step.number == step.steps:
+            sheets.append(grid(pixels, columns))
         yield Preview(images=count, columns=columns, pixels=to_pixels(step.noisy), file="noisy")
         yield Preview(images=count, columns=columns, pixels=pixels)
         yield _progress(step.number, step.steps, start, count)
-    sheets = [_sheet(pixels, columns) for pixels in evenly(states, FRAMES)]
     yield Finished(template="{n} pictures of seed {seed}, in {steps} steps.", facts=_facts(count, seed, steps))
-    return Result(states[-1], columns, np.stack(sheets))
+    return Result(pixels, columns, np.stack(sheets))
 
 
 def rebuilt(coder: Coder, pixels: np.ndarray) -> Working:
@@ -141,12 +142,6 @@ def _frames(coder: Coder, codes: Sequence[Tensor]) -> Generator[Event, None, np.
 def _some(codes: Sequence[Tensor], size: int) -> Iterator[Sequence[Tensor]]:
     number = 16 if size <= 64 else 2
     return (codes[first : first + number] for first in range(0, len(codes), number))
-
-
-def _sheet(pixels: np.ndarray, columns: int) -> np.ndarray:
-    from ..images import grid
-
-    return grid(pixels, columns)
 
 
 def _facts(count: int, seed: int, steps: int) -> dict[str, int]:

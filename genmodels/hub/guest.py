@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -10,11 +11,12 @@ import shutil
 import tempfile
 from collections.abc import Generator
 
-from ..events import Event, Finished, Progress, Trouble
-from ..models.guest_config import LARGEST_CONFIG, LARGEST_WEIGHTS, Guest, described
+from ..events import Event, Finished, Problem, Progress, Trouble
+from ..models.guest_config import LARGEST_CONFIG, LARGEST_WEIGHTS, Guest, described, opened
 from .client import Address
-from .download import cache, downloaded, fits, forget, listed, refuse_pickle
+from .download import cache, cached, downloaded, fits, forget, is_commit, listed, refuse_pickle, remember
 from .origin import Origin
+from .pull import AWAY
 from .strict import HEADER, check_header
 
 SMALL = (  # all that may be fetched beside the weights, in both layouts that diffusers has written
@@ -35,27 +37,23 @@ def pull_guest(
     """Fetch a diffusers model into the folder `into`, which must not exist; ends in Finished, returns where it is from.
 
     Names and sizes are looked at first, then the configurations, then the size of the weights beside what these need;
-    then the weights come, and are read strictly. Raises Trouble with the reason, and leaves nothing behind.
+    then the weights come, are read strictly, and the guest works once. What lies in the cache at the commit asked for
+    costs no request. Raises Trouble with the reason, and leaves nothing behind.
     """
     address = dataclasses.replace(address, revision=revision or address.revision)
     into.parent.mkdir(parents=True, exist_ok=True)
     room = pathlib.Path(tempfile.mkdtemp(prefix=".incoming-", dir=into.parent))
     try:
         with cache(token, private_machine, into.parent) as where:
-            listing = listed(address, token)
-            refuse_pickle(address.repo, listing.files)
-            small = fits(listing, dict.fromkeys(SMALL, LARGEST_CONFIG))
-            yield Progress(fraction=0.0)
-            folder = yield from downloaded(listing, small, token, where, (0, SMALL_SHARE))
-            guest = described(listing.files, lambda name: (folder / name).read_bytes(), address.repo)
-            fits(listing, {guest.weights: LARGEST_WEIGHTS})
-            check_size(guest, listing.files[guest.weights])
-            folder = yield from downloaded(listing, [guest.weights], token, where, (SMALL_SHARE, 1))
-            for name in {*guest.files, *(set(small) & {"README.md"})}:
+            folder, guest, origin = yield from _snapshot(address, token, where)
+            for name in (*guest.files, *(["README.md"] if (folder / "README.md").exists() else [])):
                 (room / name).parent.mkdir(exist_ok=True)
                 shutil.copyfile(folder / name, room / name)
-            _checked(room, folder, guest)
-        origin = Origin(address.repo, listing.commit, address.revision, listing.private)
+            try:
+                check(room, guest)
+            except Trouble:  # what is refused does not stay in the cache
+                forget(folder / guest.weights)
+                raise
         origin.write(room)
         (room / ABOUT).write_text(json.dumps({"licence": licence(room / "README.md")}), encoding="utf-8")
         room.chmod(0o755)
@@ -68,6 +66,43 @@ def pull_guest(
     return origin
 
 
+def _snapshot(
+    address: Address, token: str | None, where: pathlib.Path
+) -> Generator[Event, None, tuple[pathlib.Path, Guest, Origin]]:
+    """The folder in a cache that holds a guest, what it is, and where it is from."""
+    if is_commit(address.revision) and (found := _here(address, token, where)):
+        return found
+    try:
+        listing = listed(address, token)
+    except Trouble as trouble:
+        found = _here(address, token, where) if trouble.template in AWAY else None
+        if found is None:
+            raise
+        template = "The Hub does not answer, so {repo} is as it was when it was last fetched."
+        yield Problem(name="away", template=template, facts={"repo": address.repo})
+        return found
+    refuse_pickle(address.repo, listing.files)
+    small = fits(listing, dict.fromkeys(SMALL, LARGEST_CONFIG))
+    yield Progress(fraction=0.0)
+    folder = yield from downloaded(listing, small, token, where, (0, SMALL_SHARE))
+    guest = described(listing.files, lambda name: (folder / name).read_bytes(), address.repo)
+    fits(listing, {guest.weights: LARGEST_WEIGHTS})
+    check_size(guest, listing.files[guest.weights])
+    folder = yield from downloaded(listing, [guest.weights], token, where, (SMALL_SHARE, 1))
+    remember(address, listing.commit, where)
+    return folder, guest, Origin(address.repo, listing.commit, address.revision, listing.private)
+
+
+def _here(address: Address, token: str | None, where: pathlib.Path) -> tuple[pathlib.Path, Guest, Origin] | None:
+    """The same from the cache alone, without a request; None where it does not hold the whole."""
+    for index in ("model_index.json", "config.json"):
+        if folder := cached(address, [index], where):
+            with contextlib.suppress(Trouble):
+                guest = opened(folder, address.repo)
+                return folder, guest, Origin(address.repo, folder.name, address.revision, token is not None)
+    return None
+
+
 def check_size(guest: Guest, size: int) -> None:
     """Refuse what cannot be its weights by their size in bytes alone, before they are fetched (imports diffusers)."""
     from ..models.guest import built
@@ -77,16 +112,12 @@ def check_size(guest: Guest, size: int) -> None:
         raise Trouble("The weights of {name} are not those that its settings ask for.", name=guest.name)
 
 
-def _checked(room: pathlib.Path, folder: pathlib.Path, guest: Guest) -> None:
-    """Read everything as it will be read; weights that are refused do not stay in the cache."""
-    from ..models.guest import load
+def check(folder: pathlib.Path, guest: Guest) -> None:
+    """Read everything as it will be read, and let it work once: that, too, has to go well. Raises Trouble."""
+    from ..models.guest import load, tried
 
-    try:
-        check_header(room / guest.weights, guest.name)
-        load(room, name=guest.name)
-    except Trouble:
-        forget(folder / guest.weights)
-        raise
+    check_header(folder / guest.weights, guest.name)
+    tried(load(folder, name=guest.name))
 
 
 def licence(card: pathlib.Path) -> str:

@@ -98,6 +98,17 @@ def _read(path: pathlib.Path, net: nn.Module, name: str) -> dict[str, Tensor]:
     return state
 
 
+def tried(model: Denoiser | Autoencoder) -> None:
+    """Let a guest work once, on one picture. Raises Trouble where its parts do not fit together."""
+    try:
+        if isinstance(model, Denoiser):
+            next(model.draw(0, [0], 1))
+        else:
+            model.decode(model.encode(torch.zeros(1, model.channels, model.size, model.size)))
+    except (ValueError, TypeError, RuntimeError, AttributeError, IndexError, ArithmeticError) as error:
+        raise Trouble("{name} cannot be built: its parts do not fit together.", name=model.guest.name) from error
+
+
 def chunks(size: int, count: int) -> Iterator[slice]:
     """Which pictures go through together."""
     chunk = max(1, min(16, CHUNK_PIXELS // size**2))

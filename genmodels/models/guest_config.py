@@ -24,6 +24,7 @@ WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.
 UNSAFE = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".msgpack", ".h5")
 LARGEST_CONFIG, LARGEST_WEIGHTS = 1 << 20, 1 << 30  # bytes
 LARGEST_LAYER = 1 << 25  # numbers that one layer may hold for one picture
+LARGEST_LOOK = 128  # pixels a side of what attention may compare, each place with each
 LOOKED_AT = 256  # pixels a side, at most, of what an autoencoder is given: it takes any size
 SENTENCES = {
     "no model": "There is no diffusers model in {name}: neither a model_index.json nor a config.json.",
@@ -156,7 +157,7 @@ def _autoencoder(names: Collection[str], said: dict[str, Any], name: str) -> Gue
         raise Trouble(SENTENCES["foreign"], name=name, file="config.json")
     wanted, step = max(wanted) if isinstance(wanted, list) else wanted, 2 ** (len(widths) - 1)
     size = max(step, min(wanted, LOOKED_AT) // step * step)
-    _bounded(size, widths, name)
+    _bounded(size, widths, [] if tiny else coder.down_block_types, name)
     options = coder.model_dump(exclude_unset=True, exclude={"block_out_channels"} if tiny else None)
     files = ("config.json", _weights(names, "", name))
     return Guest(name, "autoencoder", cls, cls, options, None, files, size, coder.in_channels)
@@ -173,13 +174,15 @@ def _fitting(unet: UNet, schedule: Schedule, name: str) -> int:
         raise Trouble(SENTENCES["foreign"], name=name, file="config.json")
     if schedule.trained_betas is not None and len(schedule.trained_betas) != schedule.num_train_timesteps:
         raise Trouble(SENTENCES["foreign"], name=name, file="scheduler_config.json")
-    _bounded(sides[0], unet.block_out_channels, name)
+    _bounded(sides[0], unet.block_out_channels, unet.down_block_types, name)
     return sides[0]
 
 
-def _bounded(side: int, widths: list[int], name: str) -> None:
-    """Refuse what would need more memory than any machine of ours has, before anything is built."""
-    if any((side >> level) ** 2 * width > LARGEST_LAYER for level, width in enumerate(widths)):
+def _bounded(side: int, widths: list[int], blocks: list[str], name: str) -> None:
+    """Refuse what would need more memory or patience than anybody has, before anything is built."""
+    layers = any((side >> level) ** 2 * width > LARGEST_LAYER for level, width in enumerate(widths))
+    looks = [level for level, block in enumerate(blocks) if "Attn" in block] + [len(widths) - 1] * bool(blocks)
+    if layers or any(side >> level > LARGEST_LOOK for level in looks):
         raise Trouble("{name} is too large for this studio.", name=name)
 
 
