@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import pathlib
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 import spaces
+from conftest import child_environment
 from loopback import Fault, Hub, stock
 
 from genmodels.data import starters
@@ -164,4 +167,29 @@ def test_a_pasted_token_goes_over_once_and_stays_nowhere(hub: Hub, tmp_path: pat
             assert token not in spaces.held(page)
     assert sum(token.encode() in body for body in sent) == 1, "the token was sent again"
     assert not [where for where, seen in onlooker.seen.items() if token.encode() in seen]
+    assert not left_behind(tmp_path, token)
+
+
+PUSH = "push {model} ada/mine"
+SAYING = [("search digits", "/api/"), ("pull ada/digits", "/api/"), (PUSH, "/api/repos"), (PUSH, "/api/validate-yaml")]
+
+
+@pytest.mark.parametrize(("command", "where"), SAYING)
+def test_a_terminal_says_no_token(hub: Hub, tmp_path: pathlib.Path, command: str, where: str) -> None:
+    """Not even when the Hub's own answer says it."""
+    token, model = hub.token("ada"), tmp_path / "model"
+    model.mkdir()
+    for name, data in shipped("digits-gan").items():
+        (model / name).write_bytes(data)
+    sentence = f"The token {token} may not do this"
+    told = {"errors": [{"message": sentence}], "warnings": [], "error": sentence}
+    hub.fault(Fault(where, times=1000, status=400, headers={"X-Error-Message": sentence}, body=told))
+    environment = child_environment(hub, tmp_path / "huggingface") | {"GENMODELS_HOME": str(tmp_path / "home")}
+    environment |= {"HF_TOKEN": token, "TMPDIR": str(tmp_path)}
+    line = [sys.executable, "-m", "genmodels", *command.format(model=model).split()]
+    done = subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "may not do this" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert token not in done.stdout + done.stderr
     assert not left_behind(tmp_path, token)

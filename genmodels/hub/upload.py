@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..events import Progress, Trouble
-from .client import SENTENCES, api, patiently, talking
+from .client import SECRET, SENTENCES, api, patiently, talking
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
@@ -176,7 +176,7 @@ def spoken(repo: str) -> Iterator[None]:
         except ValueError as error:
             if type(error) is not ValueError:  # an address that is none, for example: `talking` knows
                 raise
-            words = " ".join(str(error).split())[:200]
+            words = SECRET.sub("...", " ".join(str(error).split()))[:200]
             raise Trouble(SENTENCES[400], words=words) from error
 
 
