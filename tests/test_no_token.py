@@ -171,7 +171,7 @@ def test_a_pasted_token_goes_over_once_and_stays_nowhere(hub: Hub, tmp_path: pat
 
 
 PUSH = "push {model} ada/mine"
-SAYING = [("search digits", "/api/"), ("pull ada/digits", "/api/"), (PUSH, "/api/repos"), (PUSH, "/api/validate-yaml")]
+SAYING = [("search digits", "/api/"), ("pull ada/digits", "/api/"), (PUSH, "/api/validate-yaml")]
 
 
 @pytest.mark.parametrize(("command", "where"), SAYING)
