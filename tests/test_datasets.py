@@ -326,6 +326,15 @@ def test_private_gated_missing_and_silent(hub: Hub, tmp_path: pathlib.Path) -> N
     assert time.monotonic() - begun < 2
 
 
+def test_nobody_is_not_the_owner_of_this_machine(
+    shapes: Hub, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", shapes.token("ada"))
+    got(tmp_path / "in", most_pictures=20)
+    assert shapes.log
+    assert all(row.authorised is None for row in shapes.log)
+
+
 # ---- whatever lies there
 
 

@@ -96,6 +96,8 @@ class DatasetStep:
             choice = {"split": split, "image": image, "label": label or "", "most_pictures": most}
             choice = {key: value for key, value in {**choice, "most_megabytes": megabytes}.items() if value is not None}
             intake, name = settings.get("intake", {}), (name or "").strip()
+            if found is None:  # the page outlived the server
+                return self.going.refused(say("Look the data set up first."))
             try:
                 key = studio.hub.take_dataset(token, found.address, choice, name, intake, plain(oauth))
             except Trouble as trouble:
