@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .checkpoint import Checkpoint
 from .data import starters
 from .evaluation.result import FILE, NAMES, Evaluation, Number
+from .evaluation.verdict import in_words
 from .markup import code, plain, word
 from .models import FAMILIES
 
@@ -55,12 +56,11 @@ def card(
     model.onnx does (None: whether it is there).
     """
     dataset, licence = dataset or _dataset(checkpoint), licence or suggested(checkpoint)
-    with_onnx = _has(checkpoint, "model.onnx") if onnx is None else onnx
+    with_onnx = (checkpoint.folder / "model.onnx").exists() if onnx is None else onnx
     found = [
         f"# {plain(checkpoint.name)}",
         _opening(checkpoint),
-        "![Pictures it made](samples.webp)",
-        "![The same seeds while it learned](timelapse.webp)" if _has(checkpoint, "timelapse.webp") else "",
+        _shown(checkpoint),
         "## What it learned from\n\n" + _trained(checkpoint, dataset, consent, pictures),
         "## How good it is\n\n" + (_measured(evaluation) if evaluation else "It was not evaluated yet."),
         "## Limits\n\n" + _limits(checkpoint, evaluation),
@@ -123,6 +123,14 @@ def _opening(checkpoint: Checkpoint) -> str:
     )
 
 
+def _shown(checkpoint: Checkpoint) -> str:
+    made = "![Pictures it made](samples.webp)"
+    if not (checkpoint.folder / "timelapse.webp").exists():
+        return made
+    learned = "![The same seeds while it learned](timelapse.webp)"
+    return f"| Pictures it made | The same seeds while it learned |\n|---|---|\n| {made} | {learned} |"
+
+
 def _trained(checkpoint: Checkpoint, dataset: str, consent: str, pictures: bool) -> str:
     told, rows = checkpoint.trained, []
     if name := _text(told, "set"):
@@ -175,12 +183,13 @@ def _measured(evaluation: Evaluation) -> str:
     against = "pictures it never saw" if protocol.against == "held-out" else "the pictures it learned from"
     rows = ["| | value | 95 % band | real pictures get |", "|---|---|---|---|"]
     rows += [_row(number) for number in evaluation.numbers]
-    return (
+    headline, words = in_words(evaluation)
+    how = (
         f"{protocol.made:,} made pictures against {protocol.real:,} real ones ({against}); features of the judge "
-        f"`{code(protocol.features)}`, k = {protocol.neighbours}, seed {protocol.seed}, "
-        f"diversity {protocol.diversity:g}. "
-        "Numbers of other protocols or features cannot be compared with these.\n\n" + "\n".join(rows)
+        f"`{code(protocol.features)}`, k = {protocol.neighbours}, seed {protocol.seed}, diversity "
+        f"{protocol.diversity:g}. Numbers of other protocols or features cannot be compared with these."
     )
+    return "\n\n".join(filter(None, (headline, _listed(words), how, "\n".join(rows))))
 
 
 def _row(number: Number) -> str:
@@ -213,7 +222,7 @@ def _use(checkpoint: Checkpoint, repo: str, onnx: bool) -> str:
     from .export import lines
 
     told = lines(checkpoint, repo)
-    text = f"With GenModels Studio (in its folder, or after `pip install` of it):\n\n```python\n{told['genmodels'].strip()}\n```"
+    text = f"With GenModels Studio (in its folder, or installed):\n\n```python\n{told['genmodels'].strip()}\n```"
     if onnx:
         needed = "onnxruntime, numpy, pillow and huggingface_hub"
         text += f"\n\nWithout it, and without torch: {needed} are enough.\n\n```python\n{told['onnx'].strip()}\n```"
@@ -266,10 +275,6 @@ def _dataset(checkpoint: Checkpoint) -> str:
     told = checkpoint.trained.get("dataset")
     name = told.get("id") if isinstance(told, dict) and not told.get("private") else ""
     return name if isinstance(name, str) and HUB_NAME.fullmatch(name) else ""
-
-
-def _has(checkpoint: Checkpoint, file: str) -> bool:
-    return (checkpoint.folder / file).exists()
 
 
 def _text(told: dict[str, Any], key: str) -> str:

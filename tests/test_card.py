@@ -53,6 +53,10 @@ def test_a_person_reads_what_it_learned_from_and_how_good_it_is(folder) -> None:
     assert f"{trained['images']:,} pictures" in text
     assert re.search(r"\| frechet: [^|]+ \| 4.512 \| 4.2 to 4.9 \| 3.4 \|", text)
     assert "FID" not in text
+    assert "Measured, but not for realism and variety." in text
+    judged = card.card(*card.known(SHIPPED / "digits-vae"))
+    assert "\n\nRealistic and varied: as good as this measure can tell.\n\n" in judged
+    assert "- Did it copy? No: its pictures are no nearer" in judged
     for picture in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text):
         assert (folder / picture).exists()
 

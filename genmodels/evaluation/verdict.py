@@ -59,6 +59,13 @@ SENTENCES = {
     "all poor": "Neither realistic nor varied yet.",
     "all unknown": "Measured, but not for realism and variety.",
 }
+ASKED = {  # what each aspect is called where only words can be shown
+    "realism": "Realism",
+    "variety": "Variety",
+    "copies": "Did it copy?",
+    "rebuilding": "Rebuilding",
+    "right": "Draws what was asked",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,3 +191,13 @@ def same_way(protocol: Protocol) -> dict[str, int | float]:
         "neighbours": protocol.neighbours,
         "diversity": protocol.diversity,
     }
+
+
+def in_words(evaluation: Evaluation) -> tuple[str, list[str]]:
+    """A headline, and a line for each aspect that a lay person asks about, in English."""
+    lines = []
+    for each in verdicts(evaluation):
+        if name := ASKED.get(each.aspect):
+            said = f"{each.template} {each.aside}".strip().format(**each.facts)
+            lines.append(f"{name}{'' if name.endswith('?') else ':'} {said}")
+    return headline(evaluation)[1], lines

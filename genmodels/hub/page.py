@@ -51,12 +51,10 @@ def values(head: str) -> dict[str, Any]:
 
     try:
         found = yaml.load(head, Loader=Plain)
+        if not isinstance(found or {}, dict):
+            raise ValueError("no mapping")
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise Trouble(
-            "The head of the card, between the two lines of ---, cannot be read. Correct it there."
-        ) from error
-    if not isinstance(found or {}, dict):
-        raise Trouble("The head of the card, between the two lines of ---, cannot be read. Correct it there.")
+        raise Trouble("The head of the card, between its two lines of ---, cannot be read: correct it.") from error
     return {str(key): value for key, value in (found or {}).items()}
 
 
