@@ -118,7 +118,7 @@ class Hub:
                 self.log.remove(row)
             self.log.append(dataclasses.replace(row, status=0))
             with contextlib.suppress(KeyError):
-                hang_up(scope["client"], bool(fault and fault.reset))
+                hang_up(scope, bool(fault and fault.reset))
 
     def _answer(self, call: Call, fault: Fault | None) -> Answer:
         if fault and fault.status:

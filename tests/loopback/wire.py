@@ -15,6 +15,7 @@ from typing import ClassVar
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 CHUNK = 64 * 1024
+Ends = tuple[tuple[str, int], tuple[str, int]]  # addresses of the client and of the server
 
 
 @dataclasses.dataclass
@@ -106,20 +107,20 @@ class Hangup(Exception):
 class Protocol(H11Protocol):
     """Remembers each connection's transport, so that a fault can end it."""
 
-    transports: ClassVar[dict[tuple[str, int], asyncio.Transport]] = {}
+    transports: ClassVar[dict[Ends, asyncio.Transport]] = {}
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
-        self.transports[self.client] = transport
+        self.transports[self.client, self.server] = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.transports.pop(self.client, None)
+        self.transports.pop((self.client, self.server), None)
         super().connection_lost(exc)
 
 
-def hang_up(client: tuple[str, int], reset: bool) -> None:
-    """End a connection: by FIN, or by RST."""
-    transport = Protocol.transports[client]
+def hang_up(scope: dict, reset: bool) -> None:
+    """End a request's connection: by FIN, or by RST."""
+    transport = Protocol.transports[scope["client"], scope["server"]]
     if reset:
         linger = struct.pack("ii", 1, 0)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)

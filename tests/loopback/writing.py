@@ -105,6 +105,8 @@ def lfs_batch(hub: Hub, call: Call, person: Person | None, name: str, kind: str 
 
 @route("PUT", "/lfs-upload/(?P<sha256>[0-9a-f]{64})")
 def lfs_upload(hub: Hub, call: Call, person: Person | None, sha256: str) -> Answer:
+    if call.bearer:
+        raise Refusal(400, "Only one auth mechanism allowed")
     if hub.store.keep(call.body) != sha256:
         raise Refusal(400, "The bytes are not those of this SHA-256")
     return Answer(b"")
