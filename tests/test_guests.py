@@ -12,13 +12,16 @@ import numpy as np
 import pytest
 import torch
 from loopback import Claimed, Hub
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from genmodels.__main__ import main
 from genmodels.events import Finished, Trouble
 from genmodels.guests.shelf import card_of
 from genmodels.hub.client import Address
 from genmodels.hub.guest import pull_guest
 from genmodels.hub.origin import Origin
+from genmodels.images import to_pixels
 from genmodels.models import guest
 from genmodels.models.base import latents
 from genmodels.models.guest_config import opened
@@ -379,3 +382,62 @@ def test_only_pickle_is_refused_with_the_way_out(hub: Hub, new: pathlib.Path, tm
     (new / UNET).rename(new / "unet/diffusion_pytorch_model.bin")
     with pytest.raises(Trouble, match="Ask for safetensors"):
         pulled(put(hub, new), tmp_path / "in" / "guest")
+
+
+# ---- from a terminal
+
+
+def test_a_terminal_draws_and_rebuilds(
+    kept: pathlib.Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert (
+        main(
+            [
+                "sample",
+                str(kept / "new"),
+                "--seed",
+                "7",
+                "--count",
+                "4",
+                "--steps",
+                "5",
+                "--out",
+                str(tmp_path / "four"),
+            ]
+        )
+        == 0
+    )
+    drawn = [np.asarray(Image.open(file)) for file in sorted((tmp_path / "four").iterdir())]
+    expected = to_pixels(finished(guest.load(kept / "new"), 7, [0, 1, 2, 3], 5))
+    assert np.array_equal(np.stack(drawn), expected[..., 0])
+    pictures = [str(file) for file in sorted((tmp_path / "four").iterdir())]
+    assert main(["rebuild", str(kept / "VQModel"), *pictures[:3], "--out", str(tmp_path / "three.png")]) == 0
+    assert "0001.png: rebuilt to" in capsys.readouterr().out
+    with Image.open(tmp_path / "three.png") as sheet:
+        assert sheet.size == (3 * SIDE, 2 * SIDE)
+    for how, given in (("--blend", pictures[:2]), ("--walk", pictures[:1])):
+        film = tmp_path / f"{how}.webp"
+        assert main(["rebuild", str(kept / "VQModel"), *given, how, "--frames", "5", "--out", str(film)]) == 0
+        with Image.open(film) as opened_film:
+            assert opened_film.n_frames == (8 if how == "--blend" else 5)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (["sample", "{new}", "--steps", "2000", "--out", "x.png"], "Steps go from 1 to 1000"),
+        (["sample", "{new}", "--count", "65", "--out", "x.png"], "At most 64"),
+        (["sample", "{VQModel}", "--out", "x.png"], "draws nothing by itself"),
+        (["rebuild", "{new}", "{picture}", "--out", "x.png"], "cannot rebuild"),
+        (["rebuild", "{VQModel}", "{picture}", "--blend", "--out", "x.png"], "takes 2 pictures"),
+        (["rebuild", "{VQModel}", "nowhere.png", "--out", "x.png"], "no file called nowhere.png"),
+        (["rebuild", "{VQModel}", "{picture}", "--out", "x.bmp"], "has to end in .png"),
+    ],
+)
+def test_a_terminal_says_what_is_wrong(
+    kept: pathlib.Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture, given: list[str], reason: str
+) -> None:
+    Image.new("L", (8, 8)).save(tmp_path / "picture.png")
+    places = {"new": kept / "new", "VQModel": kept / "VQModel", "picture": tmp_path / "picture.png"}
+    assert main([each.format(**places) for each in given]) == 2
+    assert reason in capsys.readouterr().err

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -89,7 +91,14 @@ def test_a_guest_goes_to_the_guests(hub, tmp_path, capsys):
     said = capsys.readouterr().out
     (guest,) = (home() / "guests" / "shelf").iterdir()
     assert guest.name in said
-    assert main(["pull", "eve/ddpm", "--into", str(tmp_path / "x")]) == 2
+    assert f"sample {guest.name} --steps 50" in said
+    assert main(["sample", guest.name, "--steps", "3", "--count", "4", "--out", str(tmp_path / "four.png")]) == 0
+    with Image.open(tmp_path / "four.png") as made:
+        assert made.size == (32, 32)
+        assert json.loads(made.text["recipe"])["hub"]["repo"] == "eve/ddpm"
+    assert main(["pull", "eve/ddpm", "--into", str(tmp_path / "x")]) == 0
+    assert (tmp_path / "x" / "model_index.json").exists()
+    assert main(["pull", "eve/ddpm", "--replace", guest.name]) == 2
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+import shutil
 import tempfile
 import time
 from typing import TYPE_CHECKING
@@ -42,8 +43,8 @@ def act(chosen: argparse.Namespace) -> None:
     if chosen.into and chosen.into.exists():
         raise Trouble("{folder} is there already. Choose a name that is not.", folder=str(chosen.into))
     address = Address(address.repo, chosen.revision or address.revision, address.kind)
-    if pull.kind(address, token, private_machine=True) != "checkpoint":
-        _guest(address, token, chosen)
+    if (kind := pull.kind(address, token, private_machine=True)) != "checkpoint":
+        _guest(address, token, chosen, kind)
         return
     if chosen.replace:
         _shelf().find("", OWN + chosen.replace.removeprefix(OWN))
@@ -70,19 +71,23 @@ def _shelved(folder: pathlib.Path, replaced: str) -> str:
     return replaced.removeprefix(OWN)
 
 
-def _guest(address: Address, token: str | None, chosen: argparse.Namespace) -> None:
-    """A diffusers model goes onto the shelf of guests."""
+def _guest(address: Address, token: str | None, chosen: argparse.Namespace, kind: str) -> None:
+    """A diffusers model goes onto the shelf of guests, or into the folder that is asked for."""
     from ..guests.shelf import shelve
     from ..hub.guest import pull_guest
 
-    if chosen.into or chosen.replace:
-        raise Trouble("{repo} is a diffusers model: it can only be put on the shelf.", repo=address.repo)
+    if chosen.replace:
+        raise Trouble("{repo} is a diffusers model, which replaces no other. Leave --replace out.", repo=address.repo)
     (home() / "guests").mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".incoming-", dir=home() / "guests") as room:
         folder = pathlib.Path(room) / "guest"
         followed(pull_guest(address, token, folder, private_machine=True), f"Fetching {address.repo}")
-        key = shelve(home() / "guests", folder, "")
-    print(f"{address.repo} is here as the guest {key}. It draws in the studio, under Create.")
+        if chosen.into:
+            shutil.move(folder, chosen.into)
+        name = chosen.into or shelve(home() / "guests", folder, "")
+    print(f"{address.repo} is here" + (f" in {name}." if chosen.into else f" as the guest {name}, under Create."))
+    act = "sample {0} --steps 50" if kind == "pipeline" else "rebuild {0} picture.png"
+    print(f"From a terminal: python -m genmodels {act.format(name)} --out pictures.png")
 
 
 def _list(repo: str, token: str | None) -> None:
