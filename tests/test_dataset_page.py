@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -62,7 +63,7 @@ def test_pictures_of_a_data_set_become_a_set_to_learn_from(page: playwright.Page
     page.locator("#field_most_pictures").get_by_role("spinbutton").fill("40")
     expect(page.locator("#dataset_costs")).to_contain_text("40 of 400 pictures")
     # the Hub is slow: a bar, the time left, and Cancel that leaves nothing
-    far.fault(Fault(match="GET /lfs", times=1000, pace=60_000))
+    far.fault(Fault(match="GET /lfs", times=1000, pace=12_000))
     page.locator("#dataset_get").click()
     status = page.locator("#dataset_status")
     expect(status.get_by_role("progressbar")).to_be_visible(timeout=20_000)
@@ -88,3 +89,20 @@ def test_pictures_of_a_data_set_become_a_set_to_learn_from(page: playwright.Page
     expect(card).to_contain_text("4 kinds")
     assert "ada/shapes on the Hugging Face Hub" in card.get_attribute("title")
     assert page.locator("#own_pictures b:text('square')").count() == 0
+
+
+def test_programs_can_do_the_same(address: str, far: Hub) -> None:
+    from gradio_client import Client
+
+    far.clear()
+    ask = Client(address, verbose=False).predict
+    found = ask("ada/shapes", api_name="/look_up_dataset")
+    assert (found["licence"], found["splits"][0]["pictures"]) == ("cc-by-4.0", 400)
+    going = ask("ada/shapes", pictures=32, label="", api_name="/get_dataset")
+    deadline = time.monotonic() + 30
+    while (seen := ask(going, api_name="/transfer"))["state"] == "running":
+        assert time.monotonic() < deadline
+    assert seen["sentence"].startswith("Got 32 pictures")
+    while (report := ask(seen["result"], api_name="/look_at_set"))["state"] == "running":
+        assert time.monotonic() < deadline
+    assert (report["state"], report["kept"]) == ("finished", 32)

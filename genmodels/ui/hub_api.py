@@ -1,4 +1,4 @@
-"""What programs may ask of the Hub over HTTP: search, pull, publish, versions, and how a transfer stands."""
+"""What programs may ask of the Hub over HTTP: search, pull, publish, versions, data sets, and how a transfer stands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .page import told
 
 def calls(studio: Studio) -> tuple[Callable, ...]:
     """The calls, for `gr.api`. A token that is given to `sign_in` stays in memory, for this `visitor` alone."""
-    return (*_finding(studio), *_publishing(studio), *_transfers(studio))
+    return (*_finding(studio), *_publishing(studio), *_datasets(studio), *_transfers(studio))
 
 
 def _finding(studio: Studio) -> tuple[Callable, ...]:
@@ -98,6 +98,48 @@ def _chosen(
 ) -> dict[str, Any]:
     told = {"name": name, "licence": licence, "message": message, "consent": consent, "card": card}
     return {**told, "private": bool(private), "pictures": bool(pictures)}
+
+
+def _datasets(studio: Studio) -> tuple[Callable, ...]:
+    @told
+    def look_up_dataset(address: str, visitor: str = "") -> dict[str, Any]:
+        """What a data set on the Hub holds: parts, columns, kinds, licence. No picture is downloaded."""
+        return dataclasses.asdict(studio.hub.dataset(visitor, address))
+
+    @told
+    def get_dataset(
+        address: str,
+        split: str = "*",
+        image: str = "*",
+        label: str = "*",
+        pictures: int = 5_000,
+        megabytes: int = 300,
+        name: str = "",
+        visitor: str = "",
+    ) -> str:
+        """Begin to get pictures of a data set; returns the transfer's key, whose result is the key of a set.
+
+        "*" is whatever comes first, and label "" is for no kinds.
+        """
+        chosen = {"split": split, "image": image, "label": label}
+        chosen |= {"most_pictures": pictures, "most_megabytes": megabytes}
+        return studio.hub.take_dataset(visitor, address, chosen, name, {})
+
+    @told
+    def look_at_set(set: str, visitor: str = "") -> dict[str, Any]:
+        """How looking through the pictures of a set stands; it can be learned from when the state is finished."""
+        report = studio.cleaning(visitor, set)
+        end = report.end if report else None
+        return {
+            "state": end.kind if end else "running" if report else "finished",
+            "sentence": end.template.format(**end.facts) if end else "",
+            "kept": len(report.kept) if report else studio.pictures.find("", set).count,
+            "refused": [{"name": each.name, "why": each.template.format(**each.facts)} for each in report.refused]
+            if report
+            else [],
+        }
+
+    return look_up_dataset, get_dataset, look_at_set
 
 
 def _transfers(studio: Studio) -> tuple[Callable, ...]:
