@@ -20,10 +20,11 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 import guest_models  # noqa: E402
 import test_app  # noqa: E402
 
-from genmodels import checkpoint  # noqa: E402
+from genmodels import checkpoint, ui  # noqa: E402
 from genmodels.guests.shelf import shelve  # noqa: E402
 from genmodels.hub.origin import Origin  # noqa: E402
 from genmodels.images import PictureFormat  # noqa: E402
+from genmodels.studio import Studio  # noqa: E402
 
 browser, address, page, room = test_app.browser, test_app.address, test_app.page, test_app.room
 expect = playwright.expect
@@ -262,3 +263,12 @@ def test_the_places_fit_on_a_phone(browser, address: str, scheme: str) -> None:
         opened.wait_for_timeout(400)
         assert opened.evaluate("document.documentElement.scrollWidth") <= 390, f"{name} is wider than a phone"
     context.close()
+
+
+def test_whoever_has_no_token_yet_finds_the_places_too(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a shared host, between the first paint and the greeting."""
+    monkeypatch.setenv("GENMODELS_HOME", str(tmp_path))
+    screens = ui.build(Studio(shared=True))
+    calls = {getattr(each.fn, "__qualname__", ""): each.fn for each in screens.fns.values()}
+    for shown in (calls["YourPicture.attach"]("", "", {}, "", ""), calls["GuestStep.attach"]("", "", "", 0)):
+        assert isinstance(shown, dict), "it was refused, and its place says so"

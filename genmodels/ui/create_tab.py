@@ -43,7 +43,8 @@ class Create:
         ]
         self._wire(studio)
         for place, room in ((self.yours, mirror), (self.guests, parlour)):
-            room.select(told(place.attach), place.attached, place.outputs, queue=False, **QUIET)
+            attach = noted(place.outputs.index(place.status), len(place.outputs))(place.attach)
+            room.select(attach, place.attached, place.outputs, queue=False, **QUIET)
 
     def _wall(self, first: Shelved | None, wall: Wall | None) -> None:
         """The place that is open: pictures by the dozen, and what to do with them."""

@@ -116,7 +116,7 @@ class GuestStep:
             index = int(event.index)
             return {self.index: index, self.picked: guest_views.picked(guests.look(token, job), index)}
 
-        @told
+        @noted_here
         def cancel(token: str, job: str) -> dict:
             guests.cancel(token, job)
             return self._stopped()
@@ -153,7 +153,7 @@ class GuestStep:
 
     def attach(self, token: str, guest: str, job: str, index: int) -> dict:
         """What was going on, found again when somebody comes to the place; the guests as they are now."""
-        guests = self.page.studio.guests
+        guests, token = self.page.studio.guests, self.page.studio.greet(token)  # whoever has no token yet is new
         again = "" if job else guests.again(token, ("draw",))
         drawing = guests.look(token, job or again)
         shown = self._about(token, guest or (drawing.guest if drawing else ""), bool(guest))

@@ -125,7 +125,7 @@ class YourPicture:
         def blend(token: str, model: str, given: Any) -> dict:
             return self._filming(guests.look(token, guests.blend(token, model, *_places(given)[0], FRAMES)))
 
-        @told
+        @noted(self.outputs.index(self.status), len(self.outputs))
         def cancel(token: str, job: str, film_job: str) -> dict:
             for key in filter(None, (film_job, job)):
                 if (drawing := guests.look(token, key)) and drawing.alive:
@@ -144,7 +144,7 @@ class YourPicture:
 
     def attach(self, token: str, model: str, given: Any, job: str, film_job: str) -> dict:
         """What was going on, found again when somebody comes to the place; the shelf as it is now."""
-        guests = self.page.studio.guests
+        guests, token = self.page.studio.guests, self.page.studio.greet(token)  # whoever has no token yet is new
         job, film_job = job or guests.again(token, ("rebuild",)), film_job or guests.again(token, FILMS)
         drawing, film = guests.look(token, job), guests.look(token, film_job)
         pictures, active = _places(given)
