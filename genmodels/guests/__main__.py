@@ -132,7 +132,7 @@ def _working(model: Any, folder: pathlib.Path, order: dict[str, Any]) -> work.Wo
 
 def _leave_with(worker: Worker) -> None:
     """End the process when whoever started it is gone: their end of the pipe closes."""
-    while sys.stdin.buffer.read(1):
+    while os.read(0, 1):  # not through sys.stdin, whose lock would be missed when the process leaves by itself
         pass
     os._exit(0)
 
