@@ -60,6 +60,7 @@ def test_pictures_of_a_data_set_become_a_set_to_learn_from(page: playwright.Page
     expect(about).to_contain_text("cc-by-4.0")
     expect(about).to_contain_text("400 pictures")
     expect(about).to_contain_text("<b>square</b>")
+    expect(page.get_by_alt_text("Some of its pictures")).to_be_visible(timeout=20_000)
     page.locator("#field_most_pictures").get_by_role("spinbutton").fill("40")
     expect(page.locator("#dataset_costs")).to_contain_text("40 of 400 pictures")
     # the Hub is slow: a bar, the time left, and Cancel that leaves nothing

@@ -19,7 +19,7 @@ from genmodels.data.imageset import ImageSet
 from genmodels.events import Event, Failed, Finished, Problem, Progress, Trouble
 from genmodels.hub import dataset_rows
 from genmodels.hub.client import Address
-from genmodels.hub.datasets import Choice, about, fetch
+from genmodels.hub.datasets import Choice, about, fetch, glimpse
 from genmodels.runs.result import facts
 from genmodels.sets import Sets
 from genmodels.ui import dataset_views, set_views
@@ -149,6 +149,23 @@ def test_the_copy_that_the_hub_keeps_is_read_where_there_is_no_other(hub: Hub, t
     assert len(archive(tmp_path / "in")) == 40
     source = json.loads((tmp_path / "in" / "source.json").read_text())
     assert source["dataset"]["commit"] == hub.repo("ada/shapes", "dataset").branches["main"].id
+
+
+def test_some_of_its_pictures_are_shown_before_for_little(shapes: Hub) -> None:
+    sheet = made.Image.open(io.BytesIO(glimpse(SHAPES, None)))
+    assert sheet.size[0] > sheet.size[1] > 50
+    large = made.written(made.table([made.np.random.default_rng(n).bytes(90_000) for n in range(200)], [0] * 200), 200)
+    put(shapes, {"data/train-00000-of-00002.parquet": large, "data/train-00001-of-00002.parquet": None})
+    shapes.clear()
+    assert glimpse(SHAPES, None) == b""
+
+
+def test_a_hostile_picture_is_not_shown(hub: Hub) -> None:
+    bomb = io.BytesIO()
+    made.Image.new("1", (9_000, 9_000)).save(bomb, "PNG")
+    rows = [bomb.getvalue(), b"<svg onload=alert(1)>", made.picture(1)[:99], b""] * 5
+    put(hub, {"train.parquet": made.written(made.table(rows, [0] * 20))})
+    assert glimpse(SHAPES, None) == b""
 
 
 # ---- getting them

@@ -20,6 +20,7 @@ from .parquet_values import Damaged
 TABLES = 24  # of a part that pictures are taken from
 PLACES, MOST_PLACES = 16, 32  # at least, so that all kinds are among them; more where there are more kinds
 CHEAP = 40_000_000  # bytes that nobody minds for that
+GLIMPSED, GLIMPSES = 16, 4  # pictures that are shown before, and places that they are from
 WALKED = 128  # pages of one row group that are passed over on the way to others
 LEAST_STEP, MOST_STEP = 1 << 16, 1 << 20  # bytes asked for at a time
 MOST_BYTES = 50_000_000  # of one picture's file
@@ -65,6 +66,18 @@ def in_tables(looked: Looked, paths: list[str], image: str, label: str, most: in
             yield from _in_group(looked, table, group, (image, label), ranges)
         except Damaged as error:
             raise looked.unreadable() from error
+
+
+def glimpse(looked: Looked, paths: list[str], image: str) -> Iterator[bytes]:
+    """A few pictures from different places, for a look before anything is downloaded in earnest."""
+    if not looked.about.tables:
+        yield from (data for data, _ in in_files(looked, paths, "", GLIMPSED) if data)
+        return
+    groups = [group for group in looked.table(paths[0]).groups if group.rows > 0]
+    for group in evenly(groups, GLIMPSES):
+        ranges = [range(min(group.rows, GLIMPSED // min(GLIMPSES, len(groups))))]
+        rows = _in_group(looked, looked.table(paths[0]), group, (image, ""), ranges)
+        yield from (data for data, _ in rows if data)
 
 
 def visits(rows: Sequence[int], most: int, kinds: int, each: float, budget: float) -> int:

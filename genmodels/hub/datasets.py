@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import pathlib
@@ -14,17 +15,26 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 
+import numpy as np
+
+from ..data.decode import decode, measure
 from ..data.imageset import Source
+from ..data.sources import Refused
 from ..events import Event, Finished, Problem, Progress, Trouble
+from ..images import grid, square, webp
 from ..settings import Settings, setting
 from .client import Address
 from .dataset_about import DatasetAbout, Looked, look
 from .dataset_rows import MOST_BYTES, Archive, Row, cost, in_files, in_tables
+from .dataset_rows import glimpse as glimpsed
+from .parquet_values import Damaged
 from .remote import Full, Traffic
 
 BY_ITSELF = "*"  # a choice that was left open
 TOLD_EVERY = 0.25  # seconds
 AHEAD = 32  # pictures that wait to be written
+MOST_GLIMPSE, MOST_PIXELS, MOST_TRIED = 3_000_000, 4_000_000, 32  # bytes in all; pixels of one; pictures looked at
+TILE, COLUMNS, MOST_TILES = 56, 8, 16
 
 
 class Choice(Settings):
@@ -42,6 +52,21 @@ class Choice(Settings):
 def about(address: Address, token: str | None) -> DatasetAbout:
     """What a data set holds: a few requests, no pictures. Raises Trouble."""
     return look(address, token).about
+
+
+def glimpse(address: Address, token: str | None) -> bytes:
+    """A sheet of some of its pictures, WebP of 8 columns; b"" where they cannot be had for little. Raises Trouble."""
+    looked = look(address, token)
+    chosen = settled(looked.about, Choice())
+    looked.traffic.most = looked.traffic.bytes + MOST_GLIMPSE
+    tiles = []
+    with contextlib.suppress(Full, Damaged):
+        for data in itertools.islice(glimpsed(looked, looked.parts[chosen.split], chosen.image), MOST_TRIED):
+            side = measure(data) if len(data) <= MOST_GLIMPSE else None
+            if side and side[0] * side[1] <= MOST_PIXELS:
+                with contextlib.suppress(Refused):
+                    tiles.append(np.asarray(square(decode(data, "").picture, TILE, "crop", 255)))
+    return webp(grid(np.stack(tiles[:MOST_TILES]), COLUMNS)) if tiles else b""
 
 
 def fetch(

@@ -12,7 +12,7 @@ from ..checkpoint import Checkpoint
 from ..data import starters
 from ..data.intake import Intake
 from ..events import Trouble
-from ..hub.client import Address
+from ..hub.client import Address, within
 from ..hub.origin import Origin
 from ..library import Library
 from ..runs.order import filled
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..hub.revisions import Revision
 
 Owner = Callable[[str | None], str]
+GLIMPSE = 8.0  # seconds that the first pictures of a data set may take
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,6 +209,13 @@ class Desk:
         from ..hub import datasets
 
         return datasets.about(Address.parse(text, "dataset"), self.identity.token(self._reader(visitor), oauth))
+
+    def glimpse(self, visitor: str, text: str, oauth: str | None = None) -> bytes:
+        """A sheet of some pictures of a data set (WebP), b"" where they cannot be had for little. Raises Trouble."""
+        from ..hub import datasets
+
+        token = self.identity.token(self._reader(visitor), oauth)
+        return within(GLIMPSE, lambda: datasets.glimpse(Address.parse(text, "dataset"), token))
 
     def take_dataset(
         self,

@@ -34,7 +34,7 @@ class DatasetStep:
             elem_id="dataset_address",
         )
         self.ask = gr.Button(say("Look it up"), variant="primary", size="md", elem_id="dataset_ask")
-        self.about = pane("", "dataset_about")
+        self.about, self.glimpse = pane("", "dataset_about"), pane("", "dataset_glimpse")
         with gr.Column(visible=False, elem_id="dataset_choices") as self.choices:
             self.split = self._choice("split")
             self.image = self._choice("image")
@@ -53,25 +53,32 @@ class DatasetStep:
     def _wire(self) -> None:
         studio = self.page.studio
         self.chosen = [self.split, self.image, self.label, self.most, self.megabytes]
-        shown = [self.found, self.about, self.choices, self.split, self.image, self.label, self.costs]
+        shown = [self.found, self.about, self.glimpse, self.choices, self.split, self.image, self.label, self.costs]
 
         @told
         def look(token: str, text: str, most: Any, limit: Any, oauth: gr.OAuthToken | None) -> Iterator[tuple]:
-            closed = [gr.Column(visible=False), *[gr.skip()] * 4]
+            closed = ["", gr.Column(visible=False), *[gr.skip()] * 4]
             yield None, views.hint(say("Asking the Hub ...")), *closed
             try:
                 found = studio.hub.dataset(token, (text or "").strip(), plain(oauth))
             except Trouble as trouble:
                 yield None, views.note(say(trouble.template, **trouble.facts), "warn"), *closed
                 return
-            yield found, dataset_views.about(found), gr.Column(visible=True), *_opened(found, most, limit)
+            yield found, dataset_views.about(found), "", gr.Column(visible=True), *_opened(found, most, limit)
+
+        def glimpse(token: str, found: Any, oauth: gr.OAuthToken | None) -> str:
+            try:
+                return dataset_views.glimpse(studio.hub.glimpse(token, found.address, plain(oauth))) if found else ""
+            except Trouble:  # the words about it are enough
+                return ""
 
         @noted(0, 1)
         def count(found: Any, split: str, most: Any, limit: Any) -> Any:
             return _costs(found, split, most, limit) if found else ""
 
         asked = [self.page.visitor, self.address, self.most, self.megabytes]
-        gr.on([self.ask.click, self.address.submit], look, asked, shown, trigger_mode="always_last", **QUIET)
+        looked = gr.on([self.ask.click, self.address.submit], look, asked, shown, trigger_mode="always_last", **QUIET)
+        looked.then(glimpse, [self.page.visitor, self.found], self.glimpse, **QUIET)
         again = [self.found, self.split, self.most, self.megabytes]
         for control in (self.split, self.most, self.megabytes):
             control.input(count, again, self.costs, **LIVE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..hub.dataset_about import DatasetAbout
 from ..hub.dataset_rows import cost, evenly
 from ..markup import safe
-from .views import hint, note
+from .views import hint, note, sheet_uri
 from .words import number, say, size
 
 SHOWN = 12  # names of kinds, and parts
@@ -38,6 +38,14 @@ def about(found: DatasetAbout, language: str = "en") -> str:
         f'<section class="dataset"><h3 class="run-name">{safe(found.repo)}{marks}</h3>'
         f'<dl class="recipe">{facts}</dl><ul class="parts">{parts}</ul>{notes}</section>'
     )
+
+
+def glimpse(sheet: bytes, language: str = "en") -> str:
+    """Some of its pictures, where there are any to show."""
+    if not sheet:
+        return ""
+    told = safe(say("Some of its pictures", language))
+    return f'<figure class="seen"><img src="{sheet_uri(sheet)}" alt="{told}"></figure>'
 
 
 def _licence(found: DatasetAbout, language: str) -> str:
