@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from huggingface_hub import ModelCard
 
@@ -281,3 +282,17 @@ def test_where_both_changed_a_line_both_stand_there_and_a_choice_is_the_newest()
 def test_a_head_that_cannot_be_read_is_said(head) -> None:
     with pytest.raises(Trouble, match="cannot be read"):
         page.merge(BASE, f"---\n{head}\n---\n\n# x\n", NEW)
+
+
+def test_what_cleaning_left_out_travels_with_the_pictures_to_the_card(tmp_path) -> None:
+    from PIL import Image
+
+    from genmodels.data.imageset import ImageSet
+    from genmodels.data.intake import Intake, from_arrays
+    from genmodels.runs.result import facts
+
+    pictures = [np.random.default_rng(seed).integers(0, 256, (28, 28, 3), np.uint8) for seed in range(20)]
+    pictures += [pictures[0], np.asarray(Image.new("RGB", (28, 28)))]
+    list(from_arrays(pictures, None, Intake(), tmp_path / "set"))
+    told = facts(ImageSet.open(tmp_path / "set"), 100, 1.0)
+    assert told["cleaned"] == {"duplicate": 1, "blank": 1}

@@ -46,6 +46,7 @@ class ImageSet:
     held_out: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, bool))  # bool [n]
     names: tuple[str, ...] = ()  # where each picture came from, if known
     dataset: dict[str, Any] = dataclasses.field(default_factory=dict)  # the data set on the Hub that it is part of
+    cleaned: dict[str, int] | None = None  # how many were left out, by the reasons of intake; None where nobody knows
     flip: bool = False  # a mirrored picture could be one of the set (augment's "auto")
 
     def __post_init__(self) -> None:
@@ -94,9 +95,8 @@ class ImageSet:
         np.save(folder / "held_out.npy", self.held_out, allow_pickle=False)
         if self.labels is not None:
             np.save(folder / "labels.npy", self.labels.astype(np.int64), allow_pickle=False)
-        about = {
-            key: getattr(self, key) for key in ("name", "origin", "licence", "classes", "names", "dataset", "flip")
-        }
+        keys = ("name", "origin", "licence", "classes", "names", "dataset", "cleaned", "flip")
+        about = {key: getattr(self, key) for key in keys}
         (folder / "set.json").write_text(json.dumps({"format": 1, **about}, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
@@ -114,6 +114,7 @@ class ImageSet:
             held_out=np.load(folder / "held_out.npy", allow_pickle=False),
             names=tuple(about["names"]),
             dataset=dict(about.get("dataset", {})),
+            cleaned=about.get("cleaned"),
             flip=bool(about.get("flip", False)),
         )
 

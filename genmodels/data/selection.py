@@ -176,6 +176,7 @@ class Selection:
             origin=self.source.origin,
             licence=self.source.licence,
             dataset=self.source.dataset,
+            cleaned=dict(self.reasons),
             names=tuple(item.name for item in self.kept),
             flip=channels == 3 and not all(len(word) == 1 for word in classes or ("  ",)),
         )

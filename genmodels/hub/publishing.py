@@ -112,7 +112,7 @@ def with_onnx(folder: pathlib.Path) -> Generator[Event, None, bool]:
     if ordinary(folder / ONNX) and told(folder / ONNX_MADE) == _onnx_of(folder, found.identity):
         return True
     try:
-        yield from waited(lambda: export(folder))
+        yield from waited(lambda: export(folder), local=True)
     except Trouble as trouble:
         facts = {"name": found.name, "reason": str(trouble)}
         yield Problem(name="onnx", template="{name} goes without its ONNX file: {reason}", facts=facts)

@@ -60,12 +60,15 @@ class _Read(io.BytesIO):
 
 
 def waited(
-    call: Callable[[], Answer], meter: Meter | None = None, span: tuple[float, float] = (0.0, 0.0)
+    call: Callable[[], Answer],
+    meter: Meter | None = None,
+    span: tuple[float, float] = (0.0, 0.0),
+    local: bool = False,
 ) -> Generator[Progress, None, Answer]:
     """The answer of a call that talks to the Hub, with Progress while it lasts. Raises what it raises.
 
-    `span` is the part of a progress bar that the bytes of the meter fill. Trouble where nothing moves for long; whoever
-    closes this generator ends the transfer.
+    `span` is the part of a progress bar that the bytes of the meter fill. Trouble where nothing moves for `STALLED`
+    seconds, or with `local` work never; whoever closes this generator ends the transfer.
     """
     meter, outcome = meter or Meter(), []
     meter.moved = time.monotonic()
@@ -82,7 +85,7 @@ def waited(
         while worker.is_alive():
             worker.join(LOOK)
             yield progress(meter, span)
-            if time.monotonic() - meter.moved > STALLED:
+            if not local and time.monotonic() - meter.moved > STALLED:
                 raise Trouble(SENTENCES["silent"])
     finally:
         if worker.is_alive():

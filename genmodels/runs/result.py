@@ -110,6 +110,7 @@ def facts(pictures: ImageSet, seen: int, seconds: float) -> dict[str, Any]:
     where = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
     about = {"set": pictures.name, "origin": pictures.origin, "licence": pictures.licence}
     about |= {"dataset": pictures.dataset} if pictures.dataset else {}
+    about |= {} if pictures.cleaned is None else {"cleaned": pictures.cleaned}
     about |= {"pictures": int((~pictures.held_out).sum()), "held_out": int(pictures.held_out.sum())}
     about |= {"fingerprint": pictures.fingerprint()}
     about |= {"images": seen, "seconds": round(seconds, 1), "hardware": where, "cores": device.cores()}
