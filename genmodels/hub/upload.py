@@ -37,9 +37,13 @@ class Meter:
 
     def at(self, name: str, count: int) -> None:
         """So much of this file was sent; a file that begins again is counted again."""
+        self.check()
+        self._sent[name], self.moved = count, time.monotonic()
+
+    def check(self) -> None:
+        """Raise CancelledError where nobody waits any more."""
         if self.stopped:
             raise concurrent.futures.CancelledError
-        self._sent[name], self.moved = count, time.monotonic()
 
     def forget(self, name: str) -> None:
         """Count nothing for this name any more."""
@@ -153,6 +157,7 @@ def _addition(name: str, content: bytes, meter: Meter, lfs: bool) -> CommitOpera
     class Counted(CommitOperationAdd):
         @contextlib.contextmanager
         def as_file(self, with_tqdm: bool = False) -> Iterator[Any]:
+            meter.check()  # also asked for the commit's own text, so that what was given up is not committed later
             yield _Read(content, name, meter) if with_tqdm else io.BytesIO(content)
 
     return Counted(name, io.BytesIO(content) if lfs else content)
