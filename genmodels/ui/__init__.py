@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from . import api, create_tab, evaluate_tab, library_tab, train_tab, views
+from . import api, create_tab, evaluate_tab, library_tab, train_tab, transfer, views
 from .page import QUIET, Page, pane, told
 from .words import say
 
@@ -22,10 +22,10 @@ CACHE = (600, 3600)  # every ten minutes, what gradio keeps of uploads and downl
 def build(studio: Studio) -> gr.Blocks:
     """The whole page. Nothing in it imports torch."""
     with gr.Blocks(title="GenModels Studio", analytics_enabled=False, fill_width=True, delete_cache=CACHE) as screens:
-        visitor = gr.BrowserState("", **KEEP)
+        visitor, transfers = gr.BrowserState("", **KEEP), transfer.kept()
         pane(views.masthead(), "masthead")
         with gr.Tabs(elem_id="rooms", selected="create") as rooms:
-            page = Page(studio, visitor, rooms)
+            page = Page(studio, visitor, rooms, transfers)
             with gr.Tab(say("Create"), id="create", elem_id="create") as wall_room:
                 create = create_tab.build(page)
             with gr.Tab(say("Train"), id="train", elem_id="train") as room:

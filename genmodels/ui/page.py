@@ -30,6 +30,7 @@ class Page:
     studio: Studio
     visitor: gr.BrowserState
     rooms: gr.Tabs
+    transfers: dict[str, gr.BrowserState]  # what is on its way, by the place that shows it
 
 
 def pane(value: str = "", elem_id: str | None = None, **more: Any) -> gr.HTML:

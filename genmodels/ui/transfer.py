@@ -10,6 +10,12 @@ from .words import say
 
 POLL = 0.6  # seconds
 NONE = ""  # no transfer
+PLACES = ("pull", "publish", "revision", "dataset")
+
+
+def kept() -> dict[str, gr.BrowserState]:
+    """Which transfer each place shows. They stand outside of the rooms: a room that is closed has read nothing yet."""
+    return {name: gr.BrowserState(NONE, storage_key=f"genmodels-{name}", secret="genmodels-studio") for name in PLACES}
 
 
 class Transferring:
@@ -17,7 +23,7 @@ class Transferring:
 
     def __init__(self, page: Page, name: str) -> None:
         self.page = page
-        self.key = gr.BrowserState(NONE, storage_key=f"genmodels-{name}", secret="genmodels-studio")
+        self.key = page.transfers[name]
         self.ended, self.result = gr.State(""), gr.State("")
         self.status = pane("", f"{name}_status")
         self.cancel = gr.Button(say("Cancel"), visible=False, size="md", elem_id=f"{name}_cancel")
