@@ -150,7 +150,7 @@ def test_large_pictures_are_smooth_and_small_ones_show_their_pixels() -> None:
 
 def test_without_a_guest_it_is_said_how_to_get_one() -> None:
     shown = guest_views.nobody(PIXELS[0])
-    assert "Open the Library, search the Hub for guests" in shown
+    assert "In the Library, search the Hub for guests" in shown
     assert shown.count("<img") == 6
     assert guest_views.guest_facts(None) == guest_views.guest_cards([], "") == ""
 

@@ -29,7 +29,7 @@ class Create:
         wall = studio.stored(None, first.key) if first else None
         self.page, self.model = page, gr.State(first.key if first else "")
         self.index = gr.State(0)
-        with gr.Tabs(elem_id="places", selected="wall") as self.places:
+        with gr.Tabs(elem_id="places", elem_classes=["inner"], selected="wall") as self.places:
             with gr.Tab(say("Wall"), id="wall"):
                 self._wall(first, wall)
             with gr.Tab(say("Your picture"), id="picture") as mirror:

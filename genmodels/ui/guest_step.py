@@ -30,7 +30,9 @@ class GuestStep:
         with gr.Column(elem_id="no_guest") as self.nobody:
             first = page.studio.model(None)
             pane(guest_views.nobody(first.strip[0] if first else None), "nobody")
-            self.search = gr.Button(say("Open the Library"), variant="primary", size="lg", elem_id="search_guests")
+            self.search = gr.Button(
+                say("Search the Hub for guests"), variant="primary", size="lg", elem_id="search_guests"
+            )
         with gr.Column(visible=False) as self.present:
             self.cards = pane("", "guests")
             with gr.Row(elem_classes=["room"], elem_id="guest_room"):
@@ -145,8 +147,6 @@ class GuestStep:
             return self.open(token, "")
 
         self.cards.pick(choose, visitor, self.outputs, **LIVE)
-        for search in (self.search, self.more):
-            search.click(lambda: gr.Tabs(selected="library"), None, self.page.rooms, queue=False, **QUIET)
         self.really.click(delete, [visitor, self.guest], self.outputs, **QUIET)
         for button, visible in ((self.delete, True), (self.spare, False)):
             button.click(lambda v=visible: gr.Column(visible=v), None, self.sure, queue=False, **QUIET)
@@ -166,6 +166,11 @@ class GuestStep:
     def open(self, token: str, key: str) -> dict:
         """A guest chosen here or elsewhere; the first where there is no such guest."""
         return self._about(token, key) | self._seen(None, 0) | {self.job: ""}
+
+    @property
+    def searching(self) -> tuple[gr.Button, ...]:
+        """The buttons that lead to where guests are found."""
+        return self.search, self.more
 
     @property
     def attached(self) -> list[Any]:

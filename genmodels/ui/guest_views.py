@@ -84,7 +84,7 @@ def nobody(pixels: np.ndarray | None, language: str = "en") -> str:
     """The place before a guest was pulled: what a guest is, how to get one, and a sketch of what it will do."""
     title = say("Invite a model from the Hub", language)
     told = say(
-        "No guest was pulled yet. Open the Library, search the Hub for guests, and pull one; it then draws here, "
+        "No guest was pulled yet. In the Library, search the Hub for guests and pull one; it then draws here, "
         "from noise to picture, before your eyes.",
         language,
     )

@@ -8,7 +8,7 @@ import gradio as gr
 
 from . import train_views, views
 from .create_tab import Create
-from .hub_step import HubStep
+from .hub_step import GUESTS, HubStep
 from .page import LIVE, QUIET, Page, download, noted, pane, told
 from .publish_step import PublishStep
 from .revisions_step import RevisionsStep
@@ -199,6 +199,11 @@ class Library:
         self.train.watch.publish.click(from_run, [visitor, self.train.watch.run], desk, **QUIET)
         self.publish_tab.select(enter, [visitor, publish.model, self.model], publish.opened, **QUIET)
         self.hub_tab.select(**hub.entering).then(**hub.hanging)
+        there = [self.page.rooms, self.inner, hub.kind, hub.found]  # of guests, nothing is found yet
+        for button in self.create.guests.searching:
+            button.click(
+                lambda: (gr.Tabs(selected="library"), gr.Tabs(selected="hub"), GUESTS, []), None, there, **QUIET
+            ).then(**hub.entering).then(**hub.hanging)
         for going in (hub.going, publish.going, self.versions.going):
             ended = going.ended.change(told(self.redrawn), [visitor, self.model, self.run], self.outputs, **QUIET)
             ended.then(**self.versions.showing)
