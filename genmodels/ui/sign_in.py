@@ -42,7 +42,6 @@ class SignIn:
                     type="password",
                     max_lines=1,
                     label=say("Access token"),
-                    placeholder="hf_…",
                     html_attributes=HIDDEN,
                     elem_id="hub_token",
                     min_width=180,
