@@ -42,9 +42,8 @@ class Create:
             *(self.what, self.count, self.seed, self.diversity, self.places),
         ]
         self._wire(studio)
-        for place, room in ((self.yours, mirror), (self.guests, parlour)):
-            attach = noted(place.outputs.index(place.status), len(place.outputs))(place.attach)
-            room.select(attach, place.attached, place.outputs, queue=False, **QUIET)
+        mirror.select(**self.coming(self.yours))
+        parlour.select(**self.coming(self.guests))
 
     def _wall(self, first: Shelved | None, wall: Wall | None) -> None:
         """The place that is open: pictures by the dozen, and what to do with them."""
@@ -148,6 +147,11 @@ class Create:
         shown = (self.guests if draws else self.yours).open(visitor, key)
         shown[self.places] = gr.Tabs(selected="guests" if draws else "picture")
         return [shown.get(output, gr.skip()) for output in self.guest_outputs]
+
+    def coming(self, place: YourPicture | GuestStep) -> dict[str, Any]:
+        """The event of somebody's coming to a place; for `.then` after `open_guest`, where it may be open already."""
+        attach = noted(place.outputs.index(place.status), len(place.outputs))(place.attach)
+        return {"fn": attach, "inputs": place.attached, "outputs": place.outputs, "queue": False, **QUIET}
 
     @property
     def guest_outputs(self) -> list[Any]:

@@ -209,8 +209,8 @@ class HubStep:
         self.arrived = self.going.ended.change(
             arrived, [visitor, self.found, self.going.result], [self.busy, self.cards, self.use], **QUIET
         )
-        self.use.click(use, [visitor, self.going.result], rooms, **QUIET)
-        self.cards.use(use_card, visitor, rooms, **QUIET)
+        self.use.click(use, [visitor, self.going.result], rooms, **QUIET).then(**create.coming(create.yours))
+        self.cards.use(use_card, visitor, rooms, **QUIET).then(**create.coming(create.yours))
 
 
 # On a phone the desk stands above the cards: what is on its way comes into view.

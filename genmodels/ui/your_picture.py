@@ -27,13 +27,11 @@ class YourPicture:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        models, guests = self._shelf(None)
-        grey = (model for model in models if model.picture.channels == 1)  # these know what people draw first
-        first = next(grey, next(iter(models), None))
-        self.model, self.job, self.film_job = gr.State(first.key if first else ""), gr.State(""), gr.State("")
+        (models, guests), first = self._shelf(None), self._find(None, "")
+        self.model, self.job, self.film_job = gr.State(""), gr.State(""), gr.State("")  # nobody has chosen yet
         self.mirrored = gr.State("")  # the job that hangs in the mirror, so that it is not sent again
         self.given = gr.BrowserState({}, storage_key="genmodels-given", secret="genmodels-studio")
-        self.cards = pane(guest_views.rebuilder_cards(models, guests, self.model.value), "rebuilders")
+        self.cards = pane(guest_views.rebuilder_cards(models, guests, first.key if first else ""), "rebuilders")
         with gr.Row(elem_classes=["room"], elem_id="your_picture"):
             with gr.Column(scale=11, min_width=320, elem_id="mirror_side"):
                 self.mirror = pane(mirror_views.mirror("", None), "mirror")
@@ -151,11 +149,16 @@ class YourPicture:
         if not any(pictures):
             drawing = film = None
         last = drawing or film
-        shown = self._about(token, last.guest if last else model) | self._given(pictures, active)
-        shown |= {self.job: job if drawing else "", self.film_job: film_job if film else ""}
-        if drawing is None or drawing.alive:
+        about = self._about(token, model or (last.guest if last else ""))
+        shown = about | self._given(pictures, active)
+        drawing, film = (each if each and each.guest == about[self.model] else None for each in (drawing, film))
+        if film is not None:
+            shown |= {self.film_job: film_job} | self._seen(None, film, "")
+        if drawing is None:
+            return shown | self._rebuild(token, about[self.model], pictures, active, "")
+        if drawing.alive:
             shown[self.mirror] = mirror_views.mirror(pictures[active], None)
-        return shown | self._seen(drawing, film, "")
+        return shown | {self.job: job} | self._seen(drawing, film, "")
 
     def open(self, token: str, key: str) -> dict:
         """A model or guest chosen elsewhere; the picture that was given stays."""
@@ -170,10 +173,10 @@ class YourPicture:
 
     def _rebuild(self, token: str, model: str, pictures: list[str], active: int, mirrored: str) -> dict:
         """Begin to rebuild the picture that is active, at once; what hangs in the mirror stays until then."""
-        shown = self._given(pictures, active)
-        if not pictures[active] or not model:
+        shown, chosen = self._given(pictures, active), self._find(token, model)
+        if not pictures[active] or chosen is None:
             return shown | {self.mirror: mirror_views.mirror("", None), self.mirrored: "", self.job: ""}
-        shown |= {self.job: self.page.studio.guests.rebuild(token, model, [pictures[active]])}
+        shown |= {self.job: self.page.studio.guests.rebuild(token, chosen.key, [pictures[active]])}
         if not mirrored:
             shown |= {self.mirror: mirror_views.mirror(pictures[active], None), self.mirrored: ""}
         return shown | {self.timer: gr.Timer(active=True)}
@@ -233,9 +236,11 @@ class YourPicture:
         return models, [guest for guest in guests if guest.kind == "autoencoder"]
 
     def _find(self, token: str | None, key: str) -> Shelved | GuestCard | None:
-        """The one with this key, else the first."""
-        both = [each for shelf in self._shelf(token) for each in shelf]
-        return next((each for each in both if each.key == key), next(iter(both), None))
+        """The one with this key; else the first of grey pictures, which know what people draw; else the first."""
+        models, guests = self._shelf(token)
+        both = [*models, *guests]
+        usual = next((model for model in models if model.picture.channels == 1), next(iter(both), None))
+        return next((each for each in both if each.key == key), usual)
 
 
 def _places(given: Any) -> tuple[list[str], int]:
