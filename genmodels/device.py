@@ -76,6 +76,12 @@ def child_environment() -> dict[str, str]:
     return {**kept, "PYTHONPATH": paths, "OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1"}
 
 
+def be_nice() -> None:
+    """Leave the processor to whoever uses this machine; called by a process of ours when it begins."""
+    if hasattr(os, "nice"):
+        os.nice(max(0, 10 - os.nice(0)))
+
+
 def memory() -> int:
     """Bytes of memory that are free for this process, as far as the system tells; 0 where it does not."""
     with contextlib.suppress(OSError, ValueError, StopIteration), open("/proc/meminfo", encoding="ascii") as file:

@@ -80,10 +80,10 @@ def test_a_model_is_judged_apart_and_once_and_for_its_owner(studio: Studio, tmp_
     assert Evaluation.open(tmp_path / "models" / "gan") == found, "the model carries its own evaluation"
     assert later.evaluations.evidence(ANNA, "own/gan", found).pairs.shape[1:] == (2, 28, 28, 1)
 
-    stamp = (judging.root / key / "events.jsonl").stat().st_mtime_ns
+    stamp = (judging.jobs.root / key / "events.jsonl").stat().st_mtime_ns
     assert judging.start(ANNA, "own/gan", "blobs", FEW) == key
     assert judging.look(ANNA, key).state == "finished"
-    assert (judging.root / key / "events.jsonl").stat().st_mtime_ns == stamp, "what is known is not measured twice"
+    assert (judging.jobs.root / key / "events.jsonl").stat().st_mtime_ns == stamp, "what is known is not measured twice"
     judging.cancel(BEN, key)
     assert judging.look(ANNA, key) is not None
     for foreign in (lambda: judging.start(BEN, "own/gan", "blobs", FEW), lambda: judging.start("", "x", "y", FEW)):
@@ -95,20 +95,20 @@ def test_a_model_is_judged_apart_and_once_and_for_its_owner(studio: Studio, tmp_
 
 def test_one_waits_for_the_other_and_cancel_works_at_once(studio: Studio) -> None:
     judging = studio.evaluations
-    judging.root.mkdir(parents=True)
-    slot = queue.free_slot(judging.root)  # as if something else were being judged
+    judging.jobs.root.mkdir(parents=True)
+    slot = queue.free_slot(judging.jobs.root)  # as if something else were being judged
     first = judging.start(ANNA, "own/gan", "blobs", FEW)
     second = judging.start(ANNA, "own/vae", "blobs", FEW)
     for key, place in ((first, 1), (second, 2)):
         while (seen := wait(studio, key, "waiting")).facts["place"] != place:
             time.sleep(0.05)
         assert "number {place} in the queue" in seen.template
-    process = judging._children[first]
+    process = judging.jobs.children[first]
     judging.cancel(ANNA, first)
     assert process.poll() is not None, "the process is over when cancel returns"
     assert judging.look(ANNA, first) is None
-    assert not (judging.root / first).exists()
-    orphan = judging._children.pop(second)  # the server was restarted meanwhile: the process has to see it alone
+    assert not (judging.jobs.root / first).exists()
+    orphan = judging.jobs.children.pop(second)  # the server was restarted meanwhile: the process has to see it alone
     judging.cancel(ANNA, second)
     orphan.wait(timeout=20)
     assert judging.look(ANNA) is None
@@ -116,7 +116,7 @@ def test_one_waits_for_the_other_and_cancel_works_at_once(studio: Studio) -> Non
 
 
 def test_what_ended_without_a_word_is_said(studio: Studio) -> None:
-    folder = studio.evaluations.root / "cut"
+    folder = studio.evaluations.jobs.root / "cut"
     folder.mkdir(parents=True)
     order = {"owner": studio._owner(ANNA), "key": "own/gan", "set_key": "blobs", "name": "GAN", "created": 0.0}
     (folder / "order.json").write_text(json.dumps(order))
@@ -163,7 +163,7 @@ def known(studio: Studio, key: str, model: str, value: float, **protocol) -> Non
         nearest=(Nearest(index=3, label=1, row=2, distance=1.0, typical=2.0, mirrored=True),),
         rebuilt=(5, 6) if model == "vae" else (),
     )
-    folder = studio.evaluations.root / key
+    folder = studio.evaluations.jobs.root / key
     folder.mkdir(parents=True, exist_ok=True)
     order = {"owner": studio._owner(ANNA), "key": f"{OWN}{model}", "set_key": "blobs", "created": time.time()}
     (folder / "order.json").write_text(json.dumps(order))
@@ -191,7 +191,7 @@ def test_two_stand_side_by_side_only_under_one_protocol(studio: Studio) -> None:
     pictures = studio.pictures.open(studio._owner(ANNA), "blobs")
     assert (proven.pairs[0, 1] == pictures.images[2][:, ::-1]).all(), "the nearest picture, as it was compared"
     assert (proven.rebuilt[:, 0] == pictures.images[5:7]).all()
-    assert not (judging.root / "one" / FILE).read_text().startswith("[")
+    assert not (judging.jobs.root / "one" / FILE).read_text().startswith("[")
 
 
 def test_a_smaller_judgement_does_not_replace_what_a_model_carries(tmp_path) -> None:

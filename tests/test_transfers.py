@@ -118,7 +118,7 @@ def test_a_process_that_was_killed_says_so_and_pressing_again_succeeds(studio, h
     stock(hub, "ann/digits")
     hub.fault(Fault(match="GET .*safetensors", delay=30.0))
     key = studio.hub.pull(A, "ann/digits")
-    child = studio.hub.transfers._children[key]
+    child = studio.hub.transfers.jobs.children[key]
     while not studio.hub.look(A, key).progress:
         time.sleep(0.05)
     child.kill()

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import json
 import pathlib
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -70,13 +69,10 @@ class Evaluations:
         whose: Callable[[str | None], str],
         own: Callable[[str | None], str],
     ) -> None:
-        self.root, self.library, self.pictures, self.walls, self.whose, self.own = (
-            *(root, library, pictures, walls),
-            *(whose, own),
-        )
+        self.library, self.pictures, self.walls, self.whose, self.own = library, pictures, walls, whose, own
         self.fingerprints = Fingerprints(root / "fingerprints.json", pictures)
         self._evidence: dict[tuple[str, ...], Evidence] = {}
-        self._children: dict[str, subprocess.Popen] = {}
+        self.jobs = jobs.Jobs("genmodels.evaluations", root)
         self._starting = threading.Lock()
 
     # ---- what is known
@@ -112,7 +108,7 @@ class Evaluations:
     def _all(self, owner: str, key: str, model: Shelved) -> Iterator[tuple[str, Evaluation]]:
         """(key of the judgement, what it found): those made here, the newest first, then the model's own."""
         own = self.library.folder(owner, key)
-        for folder in [*self._folders(owner), own]:
+        for folder in [*(folder for folder, _ in self.jobs.of(owner)), own]:
             evaluation = _opened(folder)
             if evaluation and evaluation.identity == model.identity:
                 yield folder.name, evaluation
@@ -139,7 +135,7 @@ class Evaluations:
             raise trouble
         settings = {name: value for name, value in settings.items() if name in SETTINGS}
         about = [VERSION, owner, model.identity, self.fingerprints.of(owner, set_key), sorted(settings.items())]
-        folder = self.root / hashlib.sha256(json.dumps(about).encode()).hexdigest()[:20]
+        folder = self.jobs.root / hashlib.sha256(json.dumps(about).encode()).hexdigest()[:20]
         home = set_key == self._home(owner, model)
         order = {
             "owner": owner,
@@ -157,13 +153,13 @@ class Evaluations:
         with self._starting:
             now = self._find(owner, folder.name)
             if now is None or now.state == "failed":
-                if sum(self._look(each).alive for each in self._folders(owner)) >= MOST_WAITING:
+                if sum(self._look(*each).alive for each in self.jobs.of(owner)) >= MOST_WAITING:
                     raise Trouble("{n} of your models are being judged already. Wait for one of them.", n=MOST_WAITING)
                 with files.whole_folder(folder) as fresh:
                     files.write_json(fresh / "order.json", order)
-                self._children[folder.name] = jobs.launch("genmodels.evaluations", folder)
-        for old in self._folders(owner)[MOST_KEPT:]:
-            self._forget(old)
+                self.jobs.start(folder)
+        for old, _ in self.jobs.of(owner)[MOST_KEPT:]:
+            self.jobs.forget(old)
         return folder.name
 
     def look(self, visitor: str | None, key: str = "") -> Judging | None:
@@ -171,36 +167,27 @@ class Evaluations:
         owner = self.whose(visitor)
         if key:
             return self._find(owner, key)
-        return next((each for folder in self._folders(owner) if (each := self._look(folder)).alive), None)
+        return next((each for found in self.jobs.of(owner) if (each := self._look(*found)).alive), None)
 
     def cancel(self, visitor: str | None, key: str) -> None:
         """End a judgement at once and forget it."""
-        for folder in self._folders(self.own(visitor)):
-            if folder.name == key:
-                self._forget(folder)
+        if found := self.jobs.find(self.own(visitor), key):
+            self.jobs.forget(found[0])
 
     # ---- inside
 
-    def _look(self, folder: pathlib.Path) -> Judging:
-        order = files.read_json(folder / "order.json", {})
-        at_work, told = jobs.at_work(folder, self._children.get(folder.name)), jobs.heard(folder)
-        end = told[-1] if told and isinstance(told[-1], (Finished, Failed)) else None
-        about = (folder.name, order.get("key", ""), order.get("set_key", ""))
-        progress = next((each for each in reversed(told) if isinstance(each, Progress)), None)
-        if end is not None:
-            state = "finished" if isinstance(end, Finished) else "failed"
-            known, details = _opened(folder), getattr(end, "details", "")
-            return Judging(*about, state, end.template, end.facts, progress, known, details)
-        if not at_work and jobs.cut_short(order.get("created", 0)):
-            return Judging(*about, "failed", SENTENCES["cut short"], {}, progress, None, jobs.last_words(folder))
+    def _look(self, folder: pathlib.Path, order: jobs.Order) -> Judging:
+        story = self.jobs.story(folder, order, SENTENCES["cut short"])
+        about, progress = (folder.name, order["key"], order["set_key"]), story.progress
+        if isinstance(end := story.end, Finished):
+            return Judging(*about, "finished", end.template, end.facts, progress, _opened(folder))
+        if isinstance(end, Failed):
+            return Judging(*about, "failed", end.template, end.facts, progress, None, end.details)
         place = queue.place(folder)
-        if place > 1 or (place and _busy(self.root)):
+        if place > 1 or (place and _busy(folder.parent)):
             return Judging(*about, "waiting", SENTENCES["waiting"], {"place": place})
         words = SENTENCES["running" if progress else "starting"]
-        return Judging(*about, "running", words, {"name": order.get("name", "")}, progress)
-
-    def _forget(self, folder: pathlib.Path) -> None:
-        jobs.forget(folder, self._children.pop(folder.name, None))
+        return Judging(*about, "running", words, {"name": order["name"]}, progress)
 
     def _home(self, owner: str, model: Shelved) -> str:
         """The set of the name that the model tells, unless its pictures are others by now."""
@@ -210,13 +197,8 @@ class Evaluations:
         return next((key for key in fitting if not mark or self.fingerprints.of(owner, key) == mark), "")
 
     def _find(self, owner: str, key: str) -> Judging | None:
-        return next((self._look(folder) for folder in self._folders(owner) if folder.name == key), None)
-
-    def _folders(self, owner: str) -> list[pathlib.Path]:
-        """The owner's judgements, the newest first."""
-        orders = [(files.read_json(folder / "order.json"), folder) for folder in files.folders(self.root)]
-        mine = [(order["created"], folder) for order, folder in orders if order and order["owner"] == owner]
-        return [folder for _, folder in sorted(mine, reverse=True)]
+        found = self.jobs.find(owner, key)
+        return self._look(*found) if found else None
 
 
 def misfit(model: Shelved, pictures: PictureSet) -> Trouble | None:

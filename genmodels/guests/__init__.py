@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..events import Event, Failed, Finished, Progress, Trouble
+from ..events import Event, Finished, Progress, Trouble
 from ..images import open_pixels, png, ungrid
 from ..library import Library
 from ..runs import files, jobs
@@ -133,26 +133,25 @@ class Guests:
 
     def look(self, visitor: str | None, job: str) -> Drawing | None:
         """How a job stands; None where there is no such job (any more)."""
-        found = next((pair for pair in self.orders.of(self.own(visitor)) if pair[0].name == job), None)
+        found = self.orders.find(self.own(visitor), job)
         return self._look(*found) if found else None
 
     def again(self, visitor: str | None, kinds: Sequence[str]) -> str:
         """A visitor's newest job of these kinds, "" where there is none: for a page that comes back."""
-        mine = [(order["created"], f.name) for f, order in self.orders.of(self.own(visitor)) if order["kind"] in kinds]
-        return max(mine)[1] if mine else ""
+        mine = self.orders.of(self.own(visitor))
+        return next((folder.name for folder, order in mine if order["kind"] in kinds), "")
 
     def cancel(self, visitor: str | None, job: str) -> None:
         """End it at once and forget it."""
-        for folder, _ in self.orders.of(self.own(visitor)):
-            if folder.name == job:
-                self.orders.forget(folder)
+        if found := self.orders.find(self.own(visitor), job):
+            self.orders.forget(found[0])
 
     def bundle(self, visitor: str | None, job: str) -> pathlib.Path:
         """What came of a job as a ZIP: each picture with its recipe, the sheet, the film."""
         found = self.look(visitor, job)
         if found is None or not isinstance(found.end, Finished):
             raise Trouble("There is nothing to save yet.")
-        target = pathlib.Path(tempfile.mkdtemp(dir=self._packed.name)) / f"{slug(found.name, 60)}-{found.kind}.zip"
+        target = files.parcel(pathlib.Path(self._packed.name)) / f"{slug(found.name, 60)}-{found.kind}.zip"
         with zipfile.ZipFile(target, "w") as packed:
             for index, pixels in enumerate(found.pixels):
                 text = {"recipe": json.dumps({**found.recipe, "index": index}, ensure_ascii=False)}
@@ -199,15 +198,12 @@ class Guests:
         about = {"guest": key, "name": card.name, "size": card.size, "channels": card.channels}
         return {**about, "own": False, "model": str(self.shelf.folder(owner, key).resolve()), "recipe": recipe}
 
-    def _look(self, folder: pathlib.Path, order: dict[str, Any]) -> Drawing:
+    def _look(self, folder: pathlib.Path, order: jobs.Order) -> Drawing:
         waits = (folder / "asked").exists()
         if waits:
             self.orders.wake()
-        alive, told = self.orders.at_work(), jobs.heard(folder)  # asked in this order: a job that ends has said so
-        progress = next((each for each in reversed(told) if isinstance(each, Progress)), None)
-        end = told[-1] if told and isinstance(told[-1], (Finished, Failed)) else None
-        if end is None and not alive:
-            end = Failed(template=SENTENCES["cut short"], details=self.orders.last_words())
+        story = self.orders.story(folder, order, SENTENCES["cut short"])
+        progress, end = story.progress, story.end
         place = self.orders.place(folder) if waits else 0
         step, steps = (progress.step, order.get("steps", order["count"])) if progress else (0, 0)
         state = "waiting" if place else order["kind"] if progress else "waking"

@@ -42,8 +42,7 @@ class Worker:
     def run(self) -> None:
         """One job after the other, until nobody wants anything any more."""
         for folder in files.folders(self.root):
-            told = jobs.heard(folder)
-            if (folder / "events.jsonl").exists() and not (told and isinstance(told[-1], (Finished, Failed))):
+            if (folder / "events.jsonl").exists() and jobs.heard(folder).end is None:
                 with contextlib.suppress(FileNotFoundError), (folder / "events.jsonl").open("ab", 0) as file:
                     file.write(b"\n" + Failed(template=SENTENCES["cut short"]).line().encode() + b"\n")
         (self.root / "busy").unlink(missing_ok=True)
@@ -151,8 +150,7 @@ def _leave_when_cancelled(worker: Worker) -> None:
 
 def main(root: pathlib.Path) -> None:
     """Be nice to whoever uses this machine, and do what is asked for; only one such process works at a time."""
-    if hasattr(os, "nice"):
-        os.nice(max(0, 10 - os.nice(0)))
+    device.be_nice()
     worker = Worker(root)
     for watch in (_leave_with, _leave_when_cancelled):
         threading.Thread(target=watch, args=(worker,), daemon=True).start()

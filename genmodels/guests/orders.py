@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
 import pathlib
 import re
 import secrets
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
 from typing import Any
 
-from .. import device
 from ..events import Trouble
 from ..runs import files, jobs, queue
 
@@ -26,21 +23,15 @@ LARGEST = 40 << 20  # bytes of one picture
 URI = re.compile(r"data:image/([a-z]{3,4})[^,]{0,60};base64,([A-Za-z0-9+/=\s]+)")
 
 
-class Orders:
-    """Jobs in the folder `root`: order.json says what is wanted, `asked` that nobody has begun."""
+class Orders(jobs.Jobs):
+    """Jobs that one process does, one after the other: `asked` says that nobody has begun."""
 
     def __init__(self, root: pathlib.Path) -> None:
-        self.root = root
+        super().__init__("genmodels.guests", root)
         self._worker: subprocess.Popen | None = None
         self._starting, self._deaths = threading.Lock(), 0
         root.mkdir(parents=True, exist_ok=True)
-        files.sweep(root)
         self.sweep()
-
-    def of(self, owner: str) -> list[tuple[pathlib.Path, dict[str, Any]]]:
-        """An owner's jobs."""
-        found = ((folder, files.read_json(folder / "order.json")) for folder in files.folders(self.root))
-        return [(folder, order) for folder, order in found if order and order["owner"] == owner]
 
     def add(self, order: dict[str, Any], pictures: Sequence[str | pathlib.Path] = ()) -> str:
         """Take a job with its pictures, and see that somebody does it; returns its key. Raises Trouble."""
@@ -60,18 +51,12 @@ class Orders:
         self.wake()
         return folder.name
 
-    def forget(self, folder: pathlib.Path) -> None:
-        """End a job at once: the process sees that its order is gone."""
-        with contextlib.suppress(FileNotFoundError):  # somebody else forgot it at the same moment
-            files.discard(folder)
-
     def sweep(self, owner: str | None = None) -> None:
         """What anybody left an hour ago goes, and of one owner all but the last few."""
-        known = [(files.read_json(folder / "order.json", {}), folder) for folder in files.folders(self.root)]
-        known.sort(key=lambda pair: -pair[0].get("created", 0))
-        mine = [folder for order, folder in known if order.get("owner") == owner]
-        for order, folder in known:
-            old = order.get("created", 0) < time.time() - KEPT or folder in mine[LAST - 1 :]
+        known = self.all()
+        mine = [folder for folder, order in known if order["owner"] == owner]
+        for folder, order in known:
+            old = order["created"] < time.time() - KEPT or folder in mine[LAST - 1 :]
             if old and not (folder / "asked").exists():
                 self.forget(folder)
 
@@ -81,28 +66,19 @@ class Orders:
         before = line.index(folder) if folder in line else 0
         return before + (folder in line and (self.root / "busy").exists())
 
-    def at_work(self) -> bool:
-        """Whether there is a process: our own, or that of another server."""
+    def at_work(self, folder: pathlib.Path) -> bool:
+        """Whether there is a process that does all jobs: our own, or that of another server."""
         return (self._worker is not None and self._worker.poll() is None) or queue.held(self.root)
 
     def wake(self) -> None:
         """Start the process where there is none. It ends with this one, as its end of the pipe closes."""
         with self._starting:
-            if self.at_work() or self._deaths >= DEATHS:
+            if self.at_work(self.root) or self._deaths >= DEATHS:
                 return
             if self._worker is not None:
                 self._deaths += self._worker.returncode != 0
                 self._worker.stdin.close()
-            with open(self.root / "log.txt", "wb") as log:
-                self._worker = subprocess.Popen(
-                    [sys.executable, "-m", "genmodels.guests", str(self.root.resolve())],
-                    env=device.child_environment(),
-                    stdin=subprocess.PIPE,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                    creationflags=getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),
-                )
+            self._worker = jobs.spawn(self.module, self.root, subprocess.PIPE)
 
     def close(self) -> None:
         """Let the process go."""
@@ -111,9 +87,9 @@ class Orders:
             self._worker.wait(timeout=jobs.PATIENCE)
             self._worker.stdin.close()
 
-    def last_words(self) -> str:
-        """The end of the process's log, for the engineer."""
-        return files.read_word(self.root / "log.txt")[-4000:]
+    def last_words(self, folder: pathlib.Path) -> str:
+        """The end of the log of the process, for the engineer."""
+        return super().last_words(self.root)
 
 
 def waiting(root: pathlib.Path) -> list[pathlib.Path]:

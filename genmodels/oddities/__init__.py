@@ -6,7 +6,6 @@ import dataclasses
 import pathlib
 import secrets
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..evaluations import misfit
-from ..events import Event, Failed, Finished, Judged, Problem, Progress, Trouble
+from ..events import Event, Finished, Judged, Problem, Progress, Trouble
 from ..library import Library
 from ..runs import files, jobs, queue
 from ..sets import Sets
@@ -70,8 +69,8 @@ class Oddities:
     """What the screens ask about odd pictures; folders lie in `root`. `own` turns a visitor's token into an owner."""
 
     def __init__(self, root: pathlib.Path, library: Library, sets: Sets, own: Callable[[str | None], str]) -> None:
-        self.root, self.library, self.sets, self.own = root, library, sets, own
-        self._children: dict[str, subprocess.Popen] = {}
+        self.library, self.sets, self.own = library, sets, own
+        self.jobs = jobs.Jobs("genmodels.oddities", root)
         self._sweep()
 
     def start(self, visitor: str | None, model: str, pictures: str | None, sources: Sequence[str]) -> str:
@@ -85,7 +84,7 @@ class Oddities:
         if trouble := misfit(found, self.sets.find(owner, pictures)):
             raise trouble
         self._sweep(owner)
-        folder = self.root / secrets.token_hex(10)
+        folder = self.jobs.root / secrets.token_hex(10)
         order = {
             "owner": owner,
             "name": found.name,
@@ -99,57 +98,42 @@ class Oddities:
                 place.mkdir(parents=True)
                 shutil.copyfile(source, place / source.name)
             files.write_json(fresh / "order.json", order)
-        self._children[folder.name] = jobs.launch("genmodels.oddities", folder)
+        self.jobs.start(folder)
         return folder.name
 
     def look(self, visitor: str | None, key: str) -> Ranking | None:
         """How it stands; None where there is no such ranking (any more)."""
         self._sweep()
-        folder = next((f for f in self._folders(self.own(visitor)) if f.name == key), None)
-        return self._look(folder) if folder else None
+        found = self.jobs.find(self.own(visitor), key)
+        return self._look(*found) if found else None
 
     def cancel(self, visitor: str | None, key: str) -> None:
         """End it at once and forget it."""
-        for folder in self._folders(self.own(visitor)):
-            if folder.name == key:
-                self._forget(folder)
+        if found := self.jobs.find(self.own(visitor), key):
+            self.jobs.forget(found[0])
 
     # ---- inside
 
-    def _look(self, folder: pathlib.Path) -> Ranking:
-        order = files.read_json(folder / "order.json", {})
-        at_work, told = jobs.at_work(folder, self._children.get(folder.name)), jobs.heard(folder)
+    def _look(self, folder: pathlib.Path, order: jobs.Order) -> Ranking:
+        story = self.jobs.story(folder, order, SENTENCES["cut short"])
         known = {
-            "progress": next((each for each in reversed(told) if isinstance(each, Progress)), None),
-            "refused": tuple(each for each in told if isinstance(each, Judged)),
-            "notes": tuple(each for each in told if isinstance(each, Problem)),
-            "name": order.get("name", ""),
+            "progress": story.progress,
+            "refused": story.every(Judged),
+            "notes": story.every(Problem),
+            "name": order["name"],
         }
-        end = told[-1] if told and isinstance(told[-1], (Finished, Failed)) else None
-        if isinstance(end, Finished):
-            return Ranking(folder.name, end.template, end.facts, end=end, **known, **_found(folder))
-        if end is None and not at_work and jobs.cut_short(order.get("created", 0)):
-            end = Failed(template=SENTENCES["cut short"], details=jobs.last_words(folder))
-        if end is not None:
+        if (end := story.end) is not None:
+            known |= _found(folder) if isinstance(end, Finished) else {}
             return Ranking(folder.name, end.template, end.facts, end=end, **known)
         place = queue.place(folder)
         template = SENTENCES["waiting" if place > 1 else "running"]
         return Ranking(folder.name, template, {"place": place}, **known)
 
-    def _folders(self, owner: str) -> list[pathlib.Path]:
-        found = ((files.read_json(folder / "order.json"), folder) for folder in files.folders(self.root))
-        return [folder for order, folder in found if order and order["owner"] == owner]
-
     def _sweep(self, owner: str | None = None) -> None:
         """What anybody left an hour ago goes, and all that this owner looked at before."""
-        for folder in files.folders(self.root):
-            order = files.read_json(folder / "order.json", {})
-            mine = owner is not None and order.get("owner") == owner
-            if mine or order.get("created", 0) < time.time() - KEPT:
-                self._forget(folder)
-
-    def _forget(self, folder: pathlib.Path) -> None:
-        jobs.forget(folder, self._children.pop(folder.name, None))
+        for folder, order in self.jobs.all():
+            if order["owner"] == owner or order["created"] < time.time() - KEPT:
+                self.jobs.forget(folder)
 
 
 def told_apart(ranking: Ranking, kind: str) -> tuple[float, float, float] | None:

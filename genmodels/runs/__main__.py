@@ -8,14 +8,14 @@ import sys
 import threading
 import time
 
+from .. import device
 from ..events import Trouble
 from . import files
 
 
 def main(arguments: list[str]) -> int:
     """Be nice to whoever uses this machine, then do the work; what cannot be done is said in the log's last line."""
-    if hasattr(os, "nice"):
-        os.nice(max(0, 10 - os.nice(0)))
+    device.be_nice()
     try:
         if arguments[0] == "--probe":
             from .promises import measure
