@@ -57,7 +57,7 @@ class Library:
 
     def __init__(self, shipped: pathlib.Path, local: pathlib.Path) -> None:
         self.shipped, self.local = shipped, local
-        self._cards: dict[tuple, Shelved] = {}
+        self._cards: dict[pathlib.Path, tuple[tuple, Shelved]] = {}  # with when its files were changed
 
     def models(self, owner: str) -> list[Shelved]:
         """What this owner may use: their own, newest first, then those that ship."""
@@ -97,6 +97,7 @@ class Library:
         gone = folder.with_name(f".gone-{secrets.token_hex(4)}")
         folder.rename(gone)
         shutil.rmtree(gone, ignore_errors=True)
+        self._cards.pop(folder, None)
 
     def pack(self, owner: str, key: str, into: pathlib.Path) -> pathlib.Path:
         """The public files of a model as one ZIP in the folder `into`."""
@@ -171,10 +172,11 @@ class Library:
 
     def _card(self, folder: pathlib.Path, ours: bool) -> Shelved | None:
         try:
-            stamp = (str(folder), *(_changed(folder / name) for name in ("config.json", "model.safetensors", ORIGIN)))
-            if stamp not in self._cards:
+            stamp = tuple(_changed(folder / name) for name in ("config.json", "model.safetensors", ORIGIN))
+            known, card = self._cards.get(folder, (None, None))
+            if known != stamp:
                 found = Checkpoint.open(folder)
-                self._cards[stamp] = Shelved(
+                card = Shelved(
                     key=folder.name if ours else OWN + folder.name,
                     name=found.name,
                     family=found.family,
@@ -188,7 +190,8 @@ class Library:
                     identity=found.identity,
                     origin=Origin.of(folder),
                 )
-            return self._cards[stamp]
+                self._cards[folder] = stamp, card
+            return card
         except (OSError, ValueError, KeyError, Trouble):  # a folder that is no model is not shown
             return None
 

@@ -9,7 +9,6 @@ import os
 import pathlib
 import re
 import secrets
-import shutil
 import tempfile
 import time
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from .library import OWN, Library, Shelved
 from .oddities import Oddities
 from .quizzes import Quizzes
 from .runs import Look, Run, promise, promised
+from .runs.files import parcel
 from .runs.order import check
 from .sets import Cleaning, PictureSet, Sets
 from .transfers.desk import Desk
@@ -35,7 +35,6 @@ SHIPPED = pathlib.Path(__file__).resolve().parents[1] / "checkpoints"
 TOKEN = re.compile(r"[0-9a-f]{32}")
 NOBODY = "nobody"  # owns nothing: who has no token yet sees what ships
 TWICE = 5  # seconds in which the same order again is one click too many
-PARCEL_SECONDS = 600  # what was packed for a download is kept so long; gradio has its own copy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +115,7 @@ class Studio:
 
     def pack(self, visitor: str, key: str) -> pathlib.Path:
         """A model as a ZIP to take away."""
-        return self.library.pack(self._reader(visitor), key, self._parcel())
+        return self.library.pack(self._reader(visitor), key, parcel(self.parcels))
 
     def unpack(self, visitor: str, file: str | os.PathLike) -> str:
         """Take in a model from a ZIP; returns its key."""
@@ -138,7 +137,7 @@ class Studio:
 
     def bundle(self, visitor: str | None, ask: Ask) -> pathlib.Path:
         """A wall as a ZIP to take away."""
-        return self.walls.bundle(self._reader(visitor), ask, self._parcel())
+        return self.walls.bundle(self._reader(visitor), ask, parcel(self.parcels))
 
     # ---- sets
 
@@ -270,7 +269,7 @@ class Studio:
     def report(self, visitor: str, *chosen: str) -> pathlib.Path:
         """What is known of a model, or of two side by side, as a page to forward; `chosen` as in `desk.look`."""
         found = desk.look(self.evaluations, visitor, *chosen)
-        return report.write(desk.prove(self.evaluations, visitor, found.reports), self._parcel())
+        return report.write(desk.prove(self.evaluations, visitor, found.reports), parcel(self.parcels))
 
     # ---- inside
 
@@ -291,10 +290,3 @@ class Studio:
         base = order.get("start_from")
         folder = str(self.library.folder(owner, base)) if base else ""
         return {**order, "set": self.pictures.address(owner, order["set"]), "start_from": folder}
-
-    def _parcel(self) -> pathlib.Path:
-        """A fresh folder for something to download; old ones go."""
-        for old in self.parcels.iterdir():
-            if old.stat().st_mtime < time.time() - PARCEL_SECONDS:
-                shutil.rmtree(old, ignore_errors=True)
-        return pathlib.Path(tempfile.mkdtemp(dir=self.parcels))

@@ -71,7 +71,7 @@ class Shelf:
 
     def __init__(self, root: pathlib.Path) -> None:
         self.place = root / "shelf"
-        self._cards: dict[tuple[str, int, int], GuestCard] = {}
+        self._cards: dict[str, tuple[tuple[int, int], GuestCard]] = {}  # by key, with when its files were changed
         files.sweep(self.place)
 
     def all(self, owner: str) -> list[GuestCard]:
@@ -96,14 +96,17 @@ class Shelf:
     def delete(self, owner: str, key: str) -> None:
         """Remove a guest for good."""
         files.discard(self.folder(owner, key))
+        self._cards.pop(key, None)
 
     def _card(self, folder: pathlib.Path) -> GuestCard | None:
         try:
             strip = (folder / STRIP).stat().st_mtime_ns if (folder / STRIP).exists() else 0
-            stamp = (folder.name, (folder / OWNER).stat().st_mtime_ns, strip)
-            if stamp not in self._cards:
-                self._cards[stamp] = card_of(folder)
-            return self._cards[stamp]
+            stamp = ((folder / OWNER).stat().st_mtime_ns, strip)
+            known, card = self._cards.get(folder.name, (None, None))
+            if known != stamp:
+                card = card_of(folder)
+                self._cards[folder.name] = stamp, card
+            return card
         except (OSError, ValueError, Trouble):  # a folder that is no guest is not shown
             return None
 

@@ -8,9 +8,12 @@ import os
 import pathlib
 import secrets
 import shutil
+import tempfile
+import time
 from collections.abc import Iterator
 from typing import Any
 
+PARCEL_SECONDS = 600  # what was packed for a download is kept so long; gradio has its own copy
 FRESH, GONE = ".fresh-", ".gone-"  # what is being written, and what is being removed: nobody reads either
 
 
@@ -90,6 +93,15 @@ def sweep(folder: pathlib.Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
         else:
             left.unlink(missing_ok=True)
+
+
+def parcel(root: pathlib.Path) -> pathlib.Path:
+    """A fresh folder in `root` for something to download; old ones go."""
+    for old in root.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # somebody else took it away at the same moment
+            if old.stat().st_mtime < time.time() - PARCEL_SECONDS:
+                shutil.rmtree(old, ignore_errors=True)
+    return pathlib.Path(tempfile.mkdtemp(dir=root))
 
 
 def folders(root: pathlib.Path) -> list[pathlib.Path]:
