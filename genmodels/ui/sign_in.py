@@ -29,7 +29,7 @@ class SignIn:
             if self.on_a_space:
                 out = say("Sign out ({})")
                 self.button = gr.LoginButton(
-                    say("Sign in with Hugging Face"), out, size="sm", elem_id="hub_login", scale=0, min_width=220
+                    say("Sign in with Hugging Face"), out, size="sm", elem_id="hub_login", scale=0, min_width=190
                 )
             self.open = gr.Button(
                 say("Sign in"), size="sm", visible=False, elem_id="sign_in_open", scale=0, min_width=90
