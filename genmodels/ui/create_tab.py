@@ -15,7 +15,7 @@ from . import views
 from .guest_step import GuestStep
 from .page import LIVE, QUIET, Page, download, noted, pane, told
 from .words import say
-from .your_picture import YourPicture
+from .your_picture import YourPicture, kept
 
 ALL = -1  # every class in turn
 
@@ -29,11 +29,12 @@ class Create:
         wall = studio.stored(None, first.key) if first else None
         self.page, self.model = page, gr.State(first.key if first else "")
         self.index = gr.State(0)
+        given = kept()
         with gr.Tabs(elem_id="places", elem_classes=["inner"], selected="wall") as self.places:
             with gr.Tab(say("Wall"), id="wall"):
                 self._wall(first, wall)
             with gr.Tab(say("Your picture"), id="picture") as mirror:
-                self.yours = YourPicture(page)
+                self.yours = YourPicture(page, given)
             with gr.Tab(say("Guests"), id="guests") as parlour:
                 self.guests = GuestStep(page)
         self.asked = [page.visitor, self.model, self.seed, self.count, self.what, self.diversity]

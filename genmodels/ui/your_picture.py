@@ -25,12 +25,11 @@ REBUILDS = "vae"  # the family that can
 class YourPicture:
     """The components of the place. Handlers return only what changes of `outputs`."""
 
-    def __init__(self, page: Page) -> None:
-        self.page = page
+    def __init__(self, page: Page, given: gr.BrowserState) -> None:
+        self.page, self.given = page, given
         (models, guests), first = self._shelf(None), self._find(None, "")
         self.model, self.job, self.film_job = gr.State(""), gr.State(""), gr.State("")  # nobody has chosen yet
         self.mirrored = gr.State("")  # the job that hangs in the mirror, so that it is not sent again
-        self.given = gr.BrowserState({}, storage_key="genmodels-given", secret="genmodels-studio")
         self.cards = pane(guest_views.rebuilder_cards(models, guests, first.key if first else ""), "rebuilders")
         with gr.Row(elem_classes=["room"], elem_id="your_picture"):
             with gr.Column(scale=11, min_width=320, elem_id="mirror_side"):
@@ -241,6 +240,11 @@ class YourPicture:
         both = [*models, *guests]
         usual = next((model for model in models if model.picture.channels == 1), next(iter(both), None))
         return next((each for each in both if each.key == key), usual)
+
+
+def kept() -> gr.BrowserState:
+    """The pictures that somebody gave, kept in the browser. Made where it is open at once: closed places read nothing."""
+    return gr.BrowserState({}, storage_key="genmodels-given", secret="genmodels-studio")
 
 
 def _places(given: Any) -> tuple[list[str], int]:
