@@ -243,7 +243,7 @@ class YourPicture:
 
 
 def kept() -> gr.BrowserState:
-    """The pictures that somebody gave, kept in the browser. Made where it is open at once: closed places read nothing."""
+    """The pictures that somebody gave, in the browser. Made where it is open at once: closed places read nothing."""
     return gr.BrowserState({}, storage_key="genmodels-given", secret="genmodels-studio")
 
 
