@@ -136,13 +136,13 @@ def _trained(checkpoint: Checkpoint, dataset: str, consent: str, pictures: bool)
     if name := _text(told, "set"):
         held = _number(told, "held_out")
         kept = f"{held:,.0f} more were held out for judging" if held else "none could be held out"
-        title = starters.about(name)["title"] if name in starters.NAMES else name
+        title = starters.about(name)["title"] if starters.learned(told) else name
         rows.append(f"Pictures: {plain(title)}, {_number(told, 'pictures'):,.0f} of them; {kept}.")
         if checkpoint.picture.classes:
             kinds = checkpoint.picture.classes
             rest = " and others" if len(kinds) > KINDS else ""
             rows.append(f"Kinds: {', '.join(map(plain, kinds[:KINDS]))}{rest}.")
-        rows.append(_cleaning(told, name))
+        rows.append(_cleaning(told))
     if dataset:
         rows.append(f"Data set: `{code(dataset)}` on the Hugging Face Hub.")
     private = isinstance(told.get("dataset"), dict) and told["dataset"].get("private")
@@ -163,9 +163,9 @@ def _trained(checkpoint: Checkpoint, dataset: str, consent: str, pictures: bool)
     return _listed([row for row in rows if row]) if rows else "Nothing is known about that."
 
 
-def _cleaning(told: dict[str, Any], name: str) -> str:
+def _cleaning(told: dict[str, Any]) -> str:
     """How the pictures were cleaned before anything learned from them; "" where nobody knows."""
-    if name in starters.NAMES:
+    if starters.learned(told):
         return "Cleaning: a picture that is there twice was taken once; of every kind about as many were taken."
     from .data.intake import REASONS
 
@@ -254,7 +254,7 @@ def _pictures_of(told: dict[str, Any], pictures: bool) -> str:
             asked += f" {option} {word(source[key])}" if source.get(key) else ""
         return asked
     name = _text(told, "set") or "digits"
-    if name in starters.NAMES or not pictures:
+    if starters.learned(told) or not pictures:
         return f"--set {re.sub(r'[^a-z0-9-]+', '-', name.lower()).strip('-') or 'pictures'}"
     return "--set pictures.zip"
 

@@ -198,8 +198,8 @@ class Library:
 
 def _told(trained: dict) -> dict:
     """The facts of a training, with the title of a starter set instead of its name."""
-    name = trained.get("set")
-    return {**trained, "set": starters.about(name)["title"]} if name in starters.NAMES else trained
+    name = starters.learned(trained)
+    return {**trained, "set": starters.about(name)["title"]} if name else trained
 
 
 def clean_name(name: str) -> str:

@@ -71,8 +71,8 @@ def followed(events: Generator[Event, None, Outcome], title: str) -> Outcome:
 def beside(found: Checkpoint, given: str, intake: list[str]) -> str:
     """The address of the pictures that a model is compared with: those given, made equal with its own, else the
     starter set that it learned from. Raises Trouble where there is neither."""
-    learned = str(found.trained.get("set", ""))
-    if not given and learned not in starters.NAMES:
+    learned = starters.learned(found.trained)
+    if not given and not learned:
         raise Trouble("Say which pictures {name} shall be compared with: --set NAME or --set FOLDER.", name=found.name)
     sizes = [f"size={found.picture.size}", f"colour={'colour' if found.picture.channels == 3 else 'grey'}"]
     return taken_in(given, [*sizes, *intake]) if given else learned

@@ -154,6 +154,15 @@ def test_the_head_and_the_command_hold_no_more_than_they_say(folder, text) -> No
     assert len(echoed.stdout.splitlines()) == len(shlex.split(command)) - 3
 
 
+def test_ones_own_pictures_under_the_name_of_a_starter_set_are_not_called_that_set(folder) -> None:
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config["trained"] |= {"set": "digits", "origin": "ada/digits on the Hugging Face Hub", "cleaned": {"duplicate": 3}}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    text = card.card(*card.known(folder), repo="ada/digits-gan")
+    assert "Handwritten" not in text and "- Pictures: digits," in text
+    assert "- Cleaning: left out were 3 copies." in text
+
+
 def test_what_a_person_chose_and_what_is_known_stand_on_the_card(folder) -> None:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     source = {"id": "ada/cats", "commit": "c" * 40, "split": "train", "label": "kind", "most": 500, "private": False}

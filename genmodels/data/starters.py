@@ -87,6 +87,12 @@ def _about(name: str) -> dict[str, Any]:
     return json.loads((_folder(name) / "set.json").read_text(encoding="utf-8"))
 
 
+def learned(trained: dict[str, Any]) -> str:
+    """The starter set that a model was trained on, "" for pictures of somebody's own, also under the same name."""
+    name = trained.get("set")
+    return name if name in NAMES and trained.get("origin", _about(name)["origin"]) == _about(name)["origin"] else ""
+
+
 def sheet(name: str) -> pathlib.Path:
     """A WebP of 8 by 4 varied pictures of the set, ready for the screen."""
     return _folder(name) / "sheet.webp"
