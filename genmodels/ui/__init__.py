@@ -23,6 +23,7 @@ def build(studio: Studio) -> gr.Blocks:
     """The whole page. Nothing in it imports torch."""
     with gr.Blocks(title="GenModels Studio", analytics_enabled=False, fill_width=True, delete_cache=CACHE) as screens:
         visitor, transfers = gr.BrowserState("", **KEEP), transfer.kept()
+        api.build(studio)  # first of all: its names are promised, and what else is called so gets a number
         pane(views.masthead(), "masthead")
         with gr.Tabs(elem_id="rooms", selected="create") as rooms:
             page = Page(studio, visitor, rooms, transfers)
@@ -38,7 +39,6 @@ def build(studio: Studio) -> gr.Blocks:
         greeted.then(create.refresh, [visitor, create.model], create.cards, **QUIET)
         train.wake(room)
         evaluate.wake(court)
-        api.build(studio)
         greeted.then(train.attach, train.attached, train.found, **QUIET)
         greeted.then(told(evaluate.attach), visitor, evaluate.found, **QUIET)
         wall_room.select(told(create.refresh), [visitor, create.model], create.cards, **QUIET)

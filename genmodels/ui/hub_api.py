@@ -50,7 +50,7 @@ def _publishing(studio: Studio) -> tuple[Callable, ...]:
     def publish_model(
         model: str,
         name: str = "",
-        private: bool = True,
+        private: bool | None = None,
         licence: str = "",
         message: str = "",
         consent: str = "",
@@ -58,14 +58,17 @@ def _publishing(studio: Studio) -> tuple[Callable, ...]:
         pictures: bool = False,
         visitor: str = "",
     ) -> str:
-        """Begin to publish a model; returns the transfer's key. An empty `card` is written for you."""
+        """Begin to publish a model; returns the transfer's key. An empty `card` is written for you.
+
+        Where `private` is not given, a new page is private, and an old one stays as it is.
+        """
         return studio.hub.publish(visitor, model, _chosen(name, private, licence, message, consent, card, pictures))
 
     @told
     def preview_publishing(
         model: str,
         name: str = "",
-        private: bool = True,
+        private: bool | None = None,
         licence: str = "",
         message: str = "",
         consent: str = "",
@@ -94,10 +97,10 @@ def _publishing(studio: Studio) -> tuple[Callable, ...]:
 
 
 def _chosen(
-    name: str, private: bool, licence: str, message: str, consent: str, card: str, pictures: bool
+    name: str, private: bool | None, licence: str, message: str, consent: str, card: str, pictures: bool
 ) -> dict[str, Any]:
     told = {"name": name, "licence": licence, "message": message, "consent": consent, "card": card}
-    return {**told, "private": bool(private), "pictures": bool(pictures)}
+    return {**told, "private": private, "pictures": bool(pictures)}
 
 
 def _datasets(studio: Studio) -> tuple[Callable, ...]:

@@ -57,20 +57,20 @@ class SignIn:
         results = len(self.shown) + 2
 
         @noted(results - 1, results)
-        def sign_in(token: str, secret: str, times: int) -> tuple:
+        def admit(token: str, secret: str, times: int) -> tuple:
             studio.hub.sign_in(token, (secret or "").strip())
             return "", times + 1, *self.seen(token)
 
         @noted(results - 1, results)
-        def sign_out(token: str, times: int) -> tuple:
+        def let_go(token: str, times: int) -> tuple:
             studio.hub.sign_out(token)
             return "", times + 1, *self.seen(token)
 
         emptied = {"fn": None, "inputs": None, "outputs": self.token, "js": "() => ''", "queue": False, **QUIET}
         shown = [self.token, self.changed, *self.shown]
         for event in (self.send.click, self.token.submit):
-            event(sign_in, [visitor, self.token, self.changed], shown, **QUIET).then(**emptied)
-        self.leave.click(sign_out, [visitor, self.changed], shown, **QUIET)
+            event(admit, [visitor, self.token, self.changed], shown, **QUIET).then(**emptied)
+        self.leave.click(let_go, [visitor, self.changed], shown, **QUIET)
         self.open.click(lambda: gr.Column(visible=True), None, self.form, queue=False, **QUIET)
 
     def seen(self, token: str, oauth: str | None = None) -> tuple:
