@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import gradio_client
 import pytest
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -299,6 +300,37 @@ def test_a_pull_can_be_stopped_and_is_found_again_after_a_reload(hub: Hub, lapto
     expect(page.locator("#pull_status")).to_contain_text("You stopped it.", timeout=10_000)
     room(page, "What you have")
     expect(page.locator("#shelf .card")).to_have_count(before)
+
+
+def test_programs_do_the_same_over_http(hub: Hub, laptop: str) -> None:
+    client = gradio_client.Client(laptop, verbose=False)
+    found = client.predict("shapes", api_name="/search_hub")["found"]
+    assert [each["repo"] for each in found] == ["ada/shapes"]
+    key = client.predict("ada/shapes", api_name="/pull_model")
+    pulled = _end(client, key)
+    assert pulled["state"] == "finished"
+    assert [each["here"] for each in client.predict(pulled["result"], api_name="/revisions")] == [True]
+
+    token = hub.token("eve")
+    assert client.predict(token, api_name="/sign_in") == "eve"
+    draft = client.predict(pulled["result"], "mine", api_name="/preview_publishing")
+    assert draft["repo"] == "eve/mine"
+    key = client.predict(pulled["result"], "mine", api_name="/publish_model")
+    published = _end(client, key)
+    assert published["link"] == f"{hub.url}/eve/mine"
+    assert sorted(each["name"] for each in draft["files"]) == sorted(hub.files("eve/mine"))
+    assert hub.repo("eve/mine").private
+    assert client.predict(api_name="/sign_out") is True
+
+
+def _end(client: Any, key: str) -> dict[str, Any]:
+    """How a transfer ended."""
+    for _ in range(200):
+        told = client.predict(key, api_name="/transfer")
+        if told["state"] != "running":
+            return told
+        time.sleep(0.3)
+    raise AssertionError(told)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
