@@ -91,6 +91,8 @@ def model_cards(models: Sequence, chosen: str, language: str = "en") -> str:
     cards = []
     for model in models:
         about = f"{model.family.upper()} · {model.picture.size} px"
+        if model.origin and model.origin.pulled:  # people call their models alike
+            about += f" · {model.origin.repo.split('/')[0]}"
         cards.append(
             f'<button type="button" class="card" data-pick="model" data-model="{safe(model.key)}" '
             f'aria-pressed="{str(model.key == chosen).lower()}">{strip(model.strip)}'
@@ -105,6 +107,8 @@ def shelf(models: Sequence, chosen: str, language: str = "en") -> str:
     cards = []
     for model in models:
         whose = say("ships with the studio", language) if model.ours else size(model.bytes, language)
+        if model.origin and model.origin.pulled:
+            whose = model.origin.repo
         cards.append(
             f'<button type="button" class="card" data-pick="model" data-model="{safe(model.key)}" '
             f'aria-pressed="{str(model.key == chosen).lower()}">{strip(model.strip)}'
