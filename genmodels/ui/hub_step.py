@@ -32,7 +32,7 @@ class HubStep:
                 label=say("Search"),
                 show_label=False,
                 container=False,
-                placeholder=say("What should it draw? For example: digits"),
+                placeholder=say("For example: digits"),
                 max_lines=1,
                 elem_id="hub_words",
                 min_width=200,
