@@ -197,7 +197,8 @@ class Library:
 
         self.leads.click(from_shelf, [visitor, self.model], desk, **QUIET)
         self.train.watch.publish.click(from_run, [visitor, self.train.watch.run], desk, **QUIET)
-        self.publish_tab.select(enter, [visitor, publish.model, self.model], publish.opened, **QUIET)
+        came = self.publish_tab.select(enter, [visitor, publish.model, self.model], publish.opened, **QUIET)
+        came.success(publish.draw, publish.asked, publish.drawn, **QUIET)  # the Hub may answer by now
         self.hub_tab.select(**hub.entering).then(**hub.hanging)
         there = [self.page.rooms, self.inner, hub.kind, hub.found]  # of guests, nothing is found yet
         for button in self.create.guests.searching:

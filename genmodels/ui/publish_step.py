@@ -101,6 +101,8 @@ class PublishStep:
 
         @noted(0, len(self.drawn))
         def draw(token, key, name, private, licence, consent, message, people, text, generated, oauth: OAuth) -> dict:
+            if not key:  # a field was filled before the model beside it
+                return {self.where: gr.skip()}
             own = _own(text, generated)
             choices = _choices(name, private, licence, consent, message, people, own)
             drawn = self._drawn(token, key, choices, plain(oauth))[1]
