@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import pathlib
 import re
 import secrets
@@ -17,6 +16,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from . import files
 from .checkpoint import PUBLIC, Checkpoint
 from .data import starters
 from .events import Trouble
@@ -94,9 +94,7 @@ class Library:
     def delete(self, owner: str, key: str) -> None:
         """Remove a model for good. It leaves the shelf in one step, then its files go."""
         folder = self._own(owner, key)
-        gone = folder.with_name(f".gone-{secrets.token_hex(4)}")
-        folder.rename(gone)
-        shutil.rmtree(gone, ignore_errors=True)
+        files.discard(folder)
         self._cards.pop(folder, None)
 
     def pack(self, owner: str, key: str, into: pathlib.Path) -> pathlib.Path:
@@ -114,6 +112,15 @@ class Library:
         with self._incoming() as folder:
             _extract(source, folder)
             return self._shelve(folder, owner, _call(folder, check(folder).config.name or source.stem))
+
+    def copy(self, owner: str, key: str) -> str:
+        """A model of the owner's own that is the same as another; returns its key."""
+        folder = self.folder(owner, key)
+        with self._incoming() as fresh:
+            for name in PUBLIC:
+                if (folder / name).exists():
+                    shutil.copyfile(folder / name, fresh / name)
+            return self._shelve(fresh, owner, self.find(owner, key).name)
 
     def adopt(self, owner: str, folder: pathlib.Path, name: str = "") -> str:
         """Put a checkpoint folder that was pulled, and so checked, on the shelf; it moves there. Returns its key.
@@ -215,7 +222,7 @@ def _call(folder: pathlib.Path, name: str) -> str:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     name = clean_name(name)
     if config.get("name") != name:
-        _replace(folder / "config.json", json.dumps(config | {"name": name}, ensure_ascii=False, indent=1))
+        files.write_json(folder / "config.json", config | {"name": name})
     return name
 
 
@@ -237,13 +244,6 @@ def _folders(shelf: pathlib.Path) -> list[pathlib.Path]:
 def _owner(folder: pathlib.Path) -> str:
     file = folder / OWNER
     return file.read_text(encoding="utf-8").strip() if file.exists() else ""
-
-
-def _replace(file: pathlib.Path, text: str) -> None:
-    """Write a file in one step, so that nobody ever reads half of it."""
-    fresh = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    fresh.write_text(text, encoding="utf-8")
-    os.replace(fresh, file)
 
 
 def _extract(source: pathlib.Path, into: pathlib.Path) -> None:

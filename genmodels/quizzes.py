@@ -13,11 +13,11 @@ from collections.abc import Callable
 import filelock
 import numpy as np
 
+from . import files
 from .data.imageset import ImageSet
 from .evaluations import misfit
 from .events import Trouble
 from .library import Library, Shelved
-from .runs import files
 from .sets import Sets
 from .walls import Walls
 

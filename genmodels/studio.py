@@ -20,12 +20,12 @@ from . import home, report
 from .data import starters
 from .evaluations import Evaluations, desk
 from .events import Trouble
+from .files import parcel
 from .guests import Guests
 from .library import OWN, Library, Shelved
 from .oddities import Oddities
 from .quizzes import Quizzes
 from .runs import Look, Run, promise, promised
-from .runs.files import parcel
 from .runs.order import check
 from .sets import Cleaning, PictureSet, Sets
 from .transfers.desk import Desk

@@ -39,17 +39,26 @@ class Ask:
 
     def __post_init__(self) -> None:
         try:
-            checked = int(self.seed), int(self.count), round(float(self.diversity), 3)
+            checked = checked_seed(self.seed), int(self.count), round(float(self.diversity), 3)
         except (TypeError, ValueError, OverflowError) as problem:
             raise Trouble("A seed is a whole number, for example 42.") from problem
         for name, value in zip(("seed", "count", "diversity"), checked, strict=True):
             object.__setattr__(self, name, value)
-        if not 0 <= self.seed <= LARGEST_SEED:
-            raise Trouble("A seed is a whole number from 0 to {most}.", most=LARGEST_SEED)
         if not 1 <= self.count <= MOST:
             raise Trouble("At most {most} pictures at a time.", most=MOST)
         if not 0 <= self.diversity <= 2:
             raise Trouble("Diversity goes from 0 to 2.")
+
+
+def checked_seed(given: object) -> int:
+    """A seed, as it comes from a screen or the HTTP API. Raises Trouble."""
+    try:
+        seed = int(given)
+    except (TypeError, ValueError, OverflowError) as problem:
+        raise Trouble("A seed is a whole number, for example 42.") from problem
+    if not 0 <= seed <= LARGEST_SEED:
+        raise Trouble("A seed is a whole number from 0 to {most}.", most=LARGEST_SEED)
+    return seed
 
 
 @dataclasses.dataclass(frozen=True)

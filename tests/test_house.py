@@ -13,7 +13,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FILES = sorted(path for path in [*(ROOT / "genmodels").rglob("*.py"), ROOT / "app.py"])
 FLOORS = (
-    ("settings", "events", "images", "markup", "device"),
+    ("settings", "events", "images", "markup", "device", "files"),
     ("models",),
     ("checkpoint", "data"),
     (

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from genmodels import checkpoint, runs
+from genmodels import checkpoint, files, runs
 from genmodels.__main__ import main
 from genmodels.checkpoint import Checkpoint
 from genmodels.data.imageset import ImageSet
-from genmodels.events import Preview, Saved, Trouble
+from genmodels.events import Failed, Preview, Saved, Trouble
 from genmodels.images import PictureFormat
-from genmodels.runs import Run, files, promises
+from genmodels.runs import Run, jobs, promises
 from genmodels.runs.order import build
 
 BATCH = 8
@@ -211,3 +211,20 @@ def test_what_a_normalised_critic_knows_of_a_class_goes_by_the_name_of_the_class
     ).state_dict()
     name = "critic.classes.parametrizations.weight.original"
     assert torch.equal(second[name], first.state_dict()[name].flip(0))
+
+
+def test_a_full_disk_is_no_mistake_of_the_program():
+    def work():
+        yield Saved(point="1", images=1)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    end = list(jobs.safely(work(), Failed(template="a mistake in the program")))[-1]
+    assert "disk is full" in end.template
+
+
+def test_what_was_packed_for_a_download_does_not_stay(tmp_path):
+    old, fresh = files.parcel(tmp_path), files.parcel(tmp_path)
+    os.utime(old, (1, 1))
+    assert set(tmp_path.iterdir()) == {old, fresh}
+    new = files.parcel(tmp_path)
+    assert set(tmp_path.iterdir()) == {fresh, new}

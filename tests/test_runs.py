@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from genmodels import events, runs
+from genmodels import events, files, runs
 from genmodels.checkpoint import Checkpoint
 from genmodels.data.imageset import ImageSet
 from genmodels.events import Progress, Saved, Trouble
-from genmodels.runs import Run, files, look, points
+from genmodels.runs import Run, look, points
 
 PICTURES = 8 * 300  # 300 steps of 8: some seconds
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import time
 
@@ -10,6 +11,7 @@ from loopback import Fault, Hub
 
 from genmodels.events import Trouble
 from genmodels.studio import Studio
+from genmodels.transfers import KEPT as STORY
 from genmodels.transfers import Transfer
 from genmodels.transfers.identity import KEPT, Identity
 
@@ -134,6 +136,18 @@ def test_the_hub_down_is_said_within_two_seconds_and_the_rest_goes_on(studio, hu
         studio.hub.search(A, "digits", "newest", "checkpoint")
     assert time.monotonic() - begun < 2
     assert len(studio.stored(A, "digits-gan").pixels)
+
+
+def test_the_story_of_whoever_never_came_back_goes(studio, hub):
+    key = studio.hub.pull(A, "ann/missing")
+    ended(studio, A, key)
+    jobs = studio.hub.transfers.jobs
+    jobs.children[key].wait(PATIENCE)
+    note = jobs.find(studio._owner(A), key)[0] / "order.json"
+    order = json.loads(note.read_text())
+    note.write_text(json.dumps(order | {"created": order["created"] - 2 * STORY}))
+    studio.hub.cancel(B, studio.hub.pull(B, "ann/missing"))
+    assert not note.parent.exists()
 
 
 def test_update_and_way_back_keep_the_models_place_and_name(studio, hub):

@@ -6,13 +6,11 @@ import argparse
 import pathlib
 from collections.abc import Iterator
 
-import pydantic
-
 from ..data import starters
 from ..evaluation.result import FILE, Evaluation, Number
 from ..evaluation.verdict import headline
-from ..events import Trouble
-from ..settings import add_arguments, explain
+from ..runs.order import filled
+from ..settings import add_arguments
 from ..terminal import beside, checkpoint, followed
 
 FOUND = {"copied": "It copied: ", "clear": "It did not copy: "}
@@ -35,11 +33,7 @@ def act(chosen: argparse.Namespace) -> int:
     from ..evaluation import Evaluating, evaluate
 
     given = {name: getattr(chosen, name) for name in Evaluating.model_fields if hasattr(chosen, name)}
-    try:
-        settings = Evaluating(**given)
-    except pydantic.ValidationError as error:
-        template, facts = explain(error, Evaluating)
-        raise Trouble(template, **facts) from error
+    settings = filled(Evaluating, given)
     found = checkpoint(chosen.checkpoint)
     pictures = starters.opened(beside(found, chosen.set, chosen.intake))
     judging = evaluate(found.load(), pictures, settings, name=found.name, identity=found.identity)

@@ -96,7 +96,7 @@ def _follow(order: dict[str, Any]) -> int:
 
 def watched(run: Any, into: pathlib.Path | None = None) -> int:
     """Carry out a run right here, with a progress bar. Ctrl-C pauses it."""
-    from ..runs.files import discard, whole_folder
+    from ..files import discard, whole_folder
     from ..runs.result import copy
 
     bar, variety = Bar(run.look().name), ""

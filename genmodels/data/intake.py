@@ -6,7 +6,6 @@ import collections
 import dataclasses
 import functools
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -19,8 +18,8 @@ import numpy as np
 import pydantic
 from PIL import Image
 
-from .. import images
-from ..device import child_environment
+from .. import files, images
+from ..device import be_nice, child_environment
 from ..events import Event, Failed, Finished, Preview, Progress, Trouble, parse
 from ..settings import Settings, explain, setting
 from .imageset import Source
@@ -147,7 +146,7 @@ def start(
     paths = [str(pathlib.Path(each).resolve()) for each in sources]
     order = {"sources": paths, "intake": intake.model_dump(), "name": name, "decisions": decisions or {}}
     order["source"] = dataclasses.asdict(source or Source())
-    _write(folder / "order.json", json.dumps(order, ensure_ascii=False).encode())
+    files.write_json(folder / "order.json", order)
     with (folder / "intake.log").open("wb") as log:
         subprocess.Popen(
             [sys.executable, "-m", "genmodels.data.intake", str(folder.resolve())],
@@ -220,7 +219,8 @@ def work(folder: pathlib.Path) -> None:
     with filelock.FileLock(folder / "intake.lock", timeout=10), (folder / "events.jsonl").open("wb", 0) as file:
         for event in _ordered(folder):
             if isinstance(event, Preview):
-                _write(folder / "preview.webp", images.webp(images.grid(event.pixels, event.columns)))
+                sheet = images.webp(images.grid(event.pixels, event.columns))
+                files.write_whole(folder / "preview.webp", sheet, durable=False)
                 event = event.model_copy(update={"file": "preview.webp"})
             file.write(event.line().encode() + b"\n")
 
@@ -245,17 +245,9 @@ def _ordered(folder: pathlib.Path) -> Iterator[Event]:
         yield Failed(template=error.template, facts=error.facts)
 
 
-def _write(path: pathlib.Path, data: bytes) -> None:
-    """Whole or not at all."""
-    new = path.with_name(path.name + ".new")
-    new.write_bytes(data)
-    os.replace(new, path)
-
-
 def _yield_to_others() -> None:
     """Lowest share of the processor that is polite, and a limit on memory, where the platform has them."""
-    if hasattr(os, "nice"):
-        os.nice(10)
+    be_nice()
     try:
         import resource
     except ImportError:

@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from .. import files
 from ..evaluation.result import FILE, Evaluation, Protocol
 from ..events import Failed, Finished, Progress, Trouble
 from ..library import Library, Shelved
-from ..runs import files, jobs, queue
+from ..runs import jobs, queue
 from ..sets import PictureSet, Sets
 from ..walls import Ask, Wall, Walls
 from . import evidence

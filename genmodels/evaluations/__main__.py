@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import pathlib
 from collections.abc import Iterator
 
-import pydantic
-
-from .. import device
+from .. import device, files
 from ..checkpoint import Checkpoint
 from ..data import starters
 from ..evaluation.result import FILE, Evaluation
 from ..events import Event, Failed, Finished, Trouble
-from ..runs import files, jobs
-from ..settings import explain
+from ..runs import jobs
+from ..runs.order import filled
 
 
 def work(folder: pathlib.Path) -> None:
@@ -30,12 +27,8 @@ def _told(folder: pathlib.Path) -> Iterator[Event]:
 
     from ..evaluation import Evaluating, evaluate
 
-    order = json.loads((folder / "order.json").read_text(encoding="utf-8"))
-    try:
-        settings = Evaluating(**order["settings"])
-    except pydantic.ValidationError as error:
-        template, facts = explain(error, Evaluating)
-        raise Trouble(template, **facts) from error
+    order = files.read_json(folder / "order.json", {})
+    settings = filled(Evaluating, order["settings"])
     torch.set_num_threads(device.threads())
     model, pictures = Checkpoint.open(order["model"]).load(), starters.opened(order["set"])
     judging = evaluate(model, pictures, settings, name=order["name"], identity=order["identity"])

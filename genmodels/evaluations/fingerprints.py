@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pathlib
 
+from .. import files
 from ..data import starters
 from ..data.imageset import ImageSet
 from ..evaluation.result import Protocol
-from ..runs import files
 from ..sets import Sets
 
 

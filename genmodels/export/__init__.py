@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 
+from .. import files
 from ..checkpoint import Checkpoint
 from ..events import Trouble
 
 FILE, HALF = "model.onnx", "model.fp16.onnx"
-CLOSE, CLOSE_HALF = (
-    1e-4,
-    2 / 255,
-)  # the most that a pixel, and in half precision the mean of them, may be off in [-1, 1]
+CLOSE = 1e-4  # the most that a pixel may be off in [-1, 1]
+CLOSE_HALF = 2 / 255  # the same for the mean of them, in half precision
 
 
 def export(folder: pathlib.Path, half: bool = False, out: pathlib.Path | None = None) -> pathlib.Path:
@@ -48,9 +46,7 @@ def export(folder: pathlib.Path, half: bool = False, out: pathlib.Path | None = 
         raise Trouble("The ONNX file of {name} does not draw what the model draws.", name=checkpoint.name)
     target = out or folder / (HALF if half else FILE)
     target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = target.with_name(f".{target.name}.{os.getpid()}")
-    fresh.write_bytes(graph.SerializeToString(deterministic=True))
-    os.replace(fresh, target)
+    files.write_whole(target, graph.SerializeToString(deterministic=True))
     return target
 
 

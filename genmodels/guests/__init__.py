@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__
+from .. import __version__, files
 from ..events import Event, Finished, Progress, Trouble
 from ..images import open_pixels, png, ungrid
 from ..library import Library
-from ..runs import files, jobs
+from ..runs import jobs
 from ..runs.result import slug
-from ..walls import LARGEST_SEED
+from ..walls import checked_seed
 from .orders import Orders
 from .shelf import GuestCard, Shelf
 from .work import columns_of, frames_of
@@ -111,7 +111,7 @@ class Guests:
             raise Trouble("Steps go from {low} to {high}.", low=1, high=card.most_steps)
         if not 1 <= (count := _whole(count)) <= card.most:
             raise Trouble("At most {most} pictures at a time.", most=card.most)
-        chosen = {"seed": _seed(seed), "count": count, "steps": steps, "sampler": sampler}
+        chosen = {"seed": checked_seed(seed), "count": count, "steps": steps, "sampler": sampler}
         return self._start(visitor, "draw", key, chosen)
 
     def rebuild(self, visitor: str | None, key: str, pictures: Sequence[str | pathlib.Path]) -> str:
@@ -128,7 +128,7 @@ class Guests:
 
     def walk(self, visitor: str | None, key: str, picture: str | pathlib.Path, seed: int = 0, frames: int = 24) -> str:
         """Away from a picture and home again, as a film; the seed chooses the way."""
-        chosen = {"count": frames_of(frames), "frames": frames, "seed": _seed(seed)}
+        chosen = {"count": frames_of(frames), "frames": frames, "seed": checked_seed(seed)}
         return self._start(visitor, "walk", key, chosen, [picture])
 
     def look(self, visitor: str | None, job: str) -> Drawing | None:
@@ -234,14 +234,3 @@ def _whole(number: object) -> int:
         return int(number)
     except (TypeError, ValueError, OverflowError) as problem:
         raise Trouble("This has to be a whole number.") from problem
-
-
-def _seed(seed: object) -> int:
-    """A seed within its limits. Raises Trouble."""
-    try:
-        checked = int(seed)
-    except (TypeError, ValueError, OverflowError) as problem:
-        raise Trouble("A seed is a whole number, for example 42.") from problem
-    if not 0 <= checked <= LARGEST_SEED:
-        raise Trouble("A seed is a whole number from 0 to {most}.", most=LARGEST_SEED)
-    return checked

@@ -17,10 +17,10 @@ from typing import Any
 import filelock
 import numpy as np
 
-from .. import device
+from .. import device, files
 from ..events import Event, Failed, Finished, Preview, Progress, Trouble
 from ..images import grid, webp
-from ..runs import files, jobs
+from ..runs import jobs
 from . import SENTENCES, shelf, work
 from .coders import Own, seen
 from .orders import waiting

@@ -13,8 +13,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from .. import files
 from ..events import Trouble
-from ..runs import files, jobs, queue
+from ..runs import jobs, queue
 
 KEPT, LAST = 3600.0, 8  # seconds that what came of a job is kept, and of how many jobs of one owner
 AT_ONCE = 4  # jobs of one owner that may wait

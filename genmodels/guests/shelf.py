@@ -9,13 +9,12 @@ import secrets
 
 import numpy as np
 
-from .. import home
+from .. import files, home
 from ..events import Trouble
 from ..hub.guest import ABOUT
 from ..hub.origin import Origin
 from ..images import open_pixels, ungrid
 from ..models.guest_config import opened
-from ..runs import files
 from ..runs.result import slug
 
 OWNER, STRIP = "owner", "strip.webp"  # private files beside the model's own

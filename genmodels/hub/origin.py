@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 import time
+
+from .. import files
 
 FILE = "hub.json"
 
@@ -24,14 +25,12 @@ class Origin:
     @classmethod
     def of(cls, folder: pathlib.Path) -> Origin | None:
         """What a folder's hub.json says; None where it has none that makes sense."""
+        told = files.read_json(folder / FILE)
         try:
-            told = json.loads((folder / FILE).read_text(encoding="utf-8"))
             return cls(**{field.name: told[field.name] for field in dataclasses.fields(cls)})
-        except (OSError, ValueError, KeyError, TypeError):
+        except (KeyError, TypeError):
             return None
 
     def write(self, folder: pathlib.Path) -> None:
         """Keep it in the folder, whole or not at all."""
-        fresh = folder / f".{FILE}"
-        fresh.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n", encoding="utf-8")
-        fresh.replace(folder / FILE)
+        files.write_json(folder / FILE, dataclasses.asdict(self))

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from .. import files
 from ..evaluations import misfit
 from ..events import Event, Finished, Judged, Problem, Progress, Trouble
 from ..library import Library
-from ..runs import files, jobs, queue
+from ..runs import jobs, queue
 from ..sets import Sets
 
 KEPT = 3600.0  # seconds after which a ranking and its pictures go, when the studio opens or anybody looks at one

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Iterator
 
-from .. import device
+from .. import device, files
 from ..events import Event, Failed, Finished
-from ..runs import files, jobs
+from ..runs import jobs
 from .looking import looked_at, written
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import files
 from ..checkpoint import Checkpoint
 from ..data.decode import decode
 from ..data.intake import MEMORY
@@ -21,7 +22,6 @@ from ..data.sources import Found as File
 from ..data.sources import Refused, find, let_go
 from ..events import Event, Judged, Problem, Progress, Trouble
 from ..images import PictureFormat, square, to_images
-from ..runs import files
 from ..runs.order import pictures_of
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from typing import Any
 
 import filelock
 
-from .. import home
+from .. import files, home
 from ..device import child_environment
 from ..events import Event, Trouble
-from . import files, points, queue, result, segments
+from . import points, queue, result, segments
 from .look import Look, Sheet, children, look_at, state_of
 from .points import Point
 

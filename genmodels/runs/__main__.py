@@ -8,9 +8,8 @@ import sys
 import threading
 import time
 
-from .. import device
+from .. import device, files
 from ..events import Trouble
-from . import files
 
 
 def main(arguments: list[str]) -> int:

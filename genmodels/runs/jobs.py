@@ -19,9 +19,9 @@ from typing import Any, TypeVar
 
 import filelock
 
-from .. import device
+from .. import device, files
 from ..events import Event, Failed, Finished, Progress, Trouble, parse
-from . import files, queue
+from . import queue
 
 STARTING = 20.0  # seconds that a fresh process may take until it holds its lock
 PATIENCE = 3.0  # seconds that a process gets to end when it is cancelled
@@ -77,7 +77,9 @@ class Jobs:
 
     def find(self, owner: str, key: str) -> tuple[pathlib.Path, Order] | None:
         """One of an owner's jobs; None where it is gone, or another's."""
-        return next((found for found in self.of(owner) if found[0].name == key), None)
+        folder = next((each for each in files.folders(self.room(owner)) if each.name == key), None)
+        order = files.read_json(folder / "order.json") if folder else None
+        return (folder, order) if order and order["owner"] == owner else None
 
     def start(self, folder: pathlib.Path, secret: str | None = None) -> None:
         """Put a job into the queue, and start the process that will carry it out.
@@ -174,6 +176,9 @@ def safely(events: Iterator[Event], mistake: Failed) -> Iterator[Event]:
     except Trouble as error:
         yield Failed(template=error.template, facts=error.facts)
     except (MemoryError, RuntimeError, ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in files.FULL:
+            yield Failed(template="The disk is full. Make some space, then press again.")
+            return
         yield mistake.model_copy(update={"details": f"{error}\n{traceback.format_exc()}"[-4000:]})
 
 

@@ -10,9 +10,9 @@ import threading
 import time
 from typing import Any
 
-from .. import events
+from .. import events, files
 from ..events import Problem, Progress, Segment
-from . import files, points, queue
+from . import points, queue
 from .points import Point
 
 LONGEST = 400  # values of a curve; a longer one is averaged by pairs

@@ -9,7 +9,7 @@ import pathlib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from . import files
+from .. import files
 
 if TYPE_CHECKING:
     from torch import Tensor

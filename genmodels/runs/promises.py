@@ -12,9 +12,9 @@ import subprocess
 import sys
 from typing import Any
 
-from .. import device, home
+from .. import device, files, home
 from ..events import Trouble
-from . import files, queue
+from . import queue
 from .order import Order, build, check, options_of, pictures_of, plan_of
 
 LONGEST = 90  # seconds that a measurement may take

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import filelock
 
-from . import files
+from .. import files
 
 POLL = 0.2  # seconds between two looks of a waiting process
 GRACE = 3.0  # seconds in which a process that was just started may not hold its lock yet

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from .. import __version__, device, events
+from .. import __version__, device, events, files
 from ..checkpoint import LONGEST_NAME, PUBLIC, Checkpoint, save
 from ..data.imageset import ImageSet
 from ..images import to_images
-from . import files
 
 if TYPE_CHECKING:
     from ..models.base import GenerativeModel

@@ -6,7 +6,7 @@ import pathlib
 import secrets
 from typing import Any
 
-from . import files
+from .. import files
 from .points import Point
 
 Segment = dict[str, Any]  # number, point, options, share, offset, events, template, facts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import pathlib
 import signal
 import threading
@@ -14,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import filelock
 
-from .. import checkpoint, images
+from .. import checkpoint, files, images
 from ..data.imageset import ImageSet
 from ..events import Event, Failed, Finished, Preview, Progress, Saved, Scored, Segment, Trouble
-from . import files, points, queue, result, segments
+from . import points, queue, result, segments
 from .look import Reader
 from .order import build, pictures_of, plan_of
 from .points import Point, Points
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from ..trainer import Training
 
 SPARE = 1 << 16  # bytes kept back, so that even on a full disk there is room to say so
-FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # no space, or no more of it for this user
 LISTEN_EVERY = 0.2  # seconds between two looks for a wish
 Watch = Callable[[Event], None]
 
@@ -262,7 +260,7 @@ def _sentence(error: Exception, saved: int) -> tuple[str, dict[str, Any]]:
     if isinstance(error, Trouble):
         return error.template, dict(error.facts)
     text, facts = str(error).lower(), {"images": saved}
-    if getattr(error, "errno", None) in FULL or "os error 28" in text:  # the second: as safetensors says it
+    if getattr(error, "errno", None) in files.FULL or "os error 28" in text:  # the second: as safetensors says it
         if not saved:
             return "The disk is full, so nothing could be saved yet. Make some space, then press Continue.", {}
         return (

@@ -9,9 +9,10 @@ import threading
 import time
 from typing import Any, Literal
 
+from .. import files
 from ..events import Event, Finished, Problem, Progress, Trouble
 from ..library import OWN
-from ..runs import files, jobs, queue
+from ..runs import jobs, queue
 
 Kind = Literal["push", "pull", "guest", "pictures"]
 KEPT = 3600.0  # seconds after which the story of a transfer goes

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Generator, Iterator
 from typing import Any
 
-from .. import home
+from .. import files, home
 from ..events import Event, Failed, Finished, Trouble
 from ..hub.client import Address
 from ..library import Library
-from ..runs import files, jobs
+from ..runs import jobs
 from ..sets import Sets
 
 Coming = Generator[Event, None, str]  # its last word is the key of what came

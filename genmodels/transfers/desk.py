@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-import tempfile
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -142,7 +141,7 @@ class Desk:
             repo=chosen.repo,
             where=chosen.repo.split("/")[-1],
             files=tuple(outgoing(folder, chosen)),
-            card=chosen.card or draft(folder, chosen),
+            card=draft(folder, chosen),
             licence=licence,
             licences=tuple(OFFERED),
             person=person,
@@ -170,8 +169,7 @@ class Desk:
         copies = [each for each in self.library.models(owner) if not each.ours and each.identity == found.identity]
         if copies:
             return copies[0].key
-        with tempfile.TemporaryDirectory() as room:
-            return self.library.unpack(owner, self.library.pack(owner, key, pathlib.Path(room)))
+        return self.library.copy(owner, key)
 
     def _chosen(
         self, visitor: str, folder: pathlib.Path, choices: dict[str, Any], person: Person

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # no space, or no more of it for this user
 PARCEL_SECONDS = 600  # what was packed for a download is kept so long; gradio has its own copy
 FRESH, GONE = ".fresh-", ".gone-"  # what is being written, and what is being removed: nobody reads either
 
