@@ -308,8 +308,6 @@ def test_a_token_is_in_no_file_and_no_sentence(hub, tmp_path):
 
 
 def test_the_cache_of_visitors_does_not_grow_for_ever(hub, tmp_path, monkeypatch):
-    from genmodels.hub import download
-
     for name in ("old", "new"):
         hub.put(f"ada/{name}", shapes())
         arrive(f"ada/{name}", tmp_path / name)
@@ -317,10 +315,19 @@ def test_the_cache_of_visitors_does_not_grow_for_ever(hub, tmp_path, monkeypatch
     old = [file for file in (cache / "models--ada--old").rglob("*") if file.is_file()]
     for file in old:
         os.utime(file, (1, 1))
-    monkeypatch.setattr(download, "MOST_CACHED", 100_000)
+    monkeypatch.setattr("genmodels.hub.cache.MOST_CACHED", 100_000)
     hub.put(REPO, shapes(1))
     arrive(REPO, tmp_path / "here")
     assert {each.name for each in cache.glob("models--*")} == {"models--ada--new", "models--ada--shapes"}
+
+
+def test_a_model_of_which_only_a_part_was_loaded_before_is_known_for_what_it_is(hub):
+    commit = hub.put(REPO, shapes())
+    pull.fetched(REPO)
+    assert pull.kind(Address(REPO, commit), None, private_machine=True) == "checkpoint"
+    hub.down()
+    with pytest.raises(Trouble, match="does not answer"):
+        pull.kind(Address(REPO), None, private_machine=True)
 
 
 def test_what_a_sign_in_opened_stays_in_no_cache(hub, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import os
@@ -80,6 +81,11 @@ class Address:
         return f"{endpoint()}/{place}{self.repo}" + (f"/tree/{self.revision}" if self.revision else "")
 
 
+def is_commit(revision: str) -> bool:
+    """Whether a revision is a whole commit hash, which never changes."""
+    return re.fullmatch("[0-9a-f]{40}", revision) is not None
+
+
 def _hosts() -> set[str]:
     return {"huggingface.co", "www.huggingface.co", "hf.co", urllib.parse.urlsplit(endpoint()).netloc}
 
@@ -140,22 +146,23 @@ def reach(seconds: float = 1.5) -> None:
 
 def within(seconds: float, call: Callable[[], Answer]) -> Answer:
     """The answer of a call, or Trouble when it takes longer; what nobody waits for any more ends by itself."""
-    outcome: list[tuple[bool, object]] = []
+    answer = aside(call)
+    if not concurrent.futures.wait([answer], seconds).done:
+        raise Trouble(SENTENCES["silent"])
+    return answer.result()
+
+
+def aside(call: Callable[[], Answer]) -> concurrent.futures.Future[Answer]:
+    """A call in a thread of its own, which no end of this process waits for; its errors are its result's."""
+    answer: concurrent.futures.Future[Answer] = concurrent.futures.Future()
 
     def carry_out() -> None:
         try:
-            outcome.append((True, call()))
+            answer.set_result(call())
         except BaseException as error:  # told to whoever asked, in their own thread
-            outcome.append((False, error))
+            answer.set_exception(error)
 
-    worker = threading.Thread(target=carry_out, daemon=True)
-    worker.start()
-    worker.join(seconds)
-    if not outcome:
-        raise Trouble(SENTENCES["silent"])
-    good, answer = outcome[0]
-    if not good:
-        raise answer
+    threading.Thread(target=carry_out, daemon=True).start()
     return answer
 
 

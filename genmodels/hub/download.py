@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import dataclasses
 import hashlib
 import pathlib
-import secrets
-import shutil
-import tempfile
-import time
-from collections.abc import Callable, Collection, Generator, Iterator
-from typing import Any
+from collections.abc import Callable, Collection, Generator
+from typing import Any, TypeVar
 
-from .. import home
-from ..events import Progress, Trouble
+from ..events import Finished, Problem, Progress, Trouble
 from ..models.guest_config import UNSAFE
-from .client import SENTENCES, Address, api, patiently, reach, talking
+from .cache import forget
+from .client import SENTENCES, Address, api, is_commit, patiently, reach, talking
 
 PATIENCE = 10.0  # seconds for one answer that is no file
 STEP = 1 << 18  # bytes: so often a download says how far it is, and so much of a cut one is fetched again
 MOST_FILES = 20_000
-MOST_CACHED, STILL_READ = 4 << 30, 600  # bytes that visitors' cache may grow to; seconds that somebody may yet read
-COMMIT = 40  # hexadecimal digits of a whole commit
+Here = TypeVar("Here")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,11 +42,11 @@ def listed(address: Address, token: str | None) -> Listing:
         ask = api(token).model_info
         facts = {"revision": address.revision or None, "files_metadata": True, "timeout": PATIENCE}
         info = patiently(lambda: ask(address.repo, **facts))
-    files = {each.rfilename: -1 if each.size is None else each.size for each in info.siblings or ()}
-    if not all(map(_honest, files)) or len(files) > MOST_FILES or not is_commit(info.sha or ""):
+    sizes = {each.rfilename: -1 if each.size is None else each.size for each in info.siblings or ()}
+    if not all(map(_honest, sizes)) or len(sizes) > MOST_FILES or not is_commit(info.sha or ""):
         raise Trouble("{repo} holds files with names that no model has, so it was left alone.", repo=address.repo)
     hashes = {each.rfilename: each.lfs.sha256 for each in info.siblings if each.lfs}
-    return Listing(address.repo, info.sha, files, hashes, bool(info.private))
+    return Listing(address.repo, info.sha, sizes, hashes, bool(info.private))
 
 
 def _honest(name: str) -> bool:
@@ -61,9 +55,40 @@ def _honest(name: str) -> bool:
     return name.isprintable() and not set(name) & set('\\:*?"<>|') and not any(p in ("", ".", "..") for p in parts)
 
 
-def is_commit(revision: str) -> bool:
-    """Whether a revision is a whole commit hash, which never changes."""
-    return len(revision) == COMMIT and all(letter in "0123456789abcdef" for letter in revision)
+AWAY = (SENTENCES["silent"], SENTENCES["offline"], SENTENCES[500])  # what is in the cache still serves
+
+
+def found(
+    address: Address, token: str | None, here: Callable[[], Here | None]
+) -> Generator[Problem, None, tuple[Listing | None, Here | None]]:
+    """What the Hub lists; or else what is here already, where that is the commit asked for or nobody answers."""
+    if is_commit(address.revision) and (known := here()):
+        return None, known
+    try:
+        return listed(address, token), None
+    except Trouble as trouble:
+        known = here() if trouble.template in AWAY else None
+        if known is None:
+            raise
+    template = "The Hub does not answer, so {repo} is as it was when it was last fetched."
+    yield Problem(name="away", template=template, facts={"repo": address.repo})
+    return None, known
+
+
+def drained(work: Generator[Any, None, Here]) -> Here:
+    """What comes of work when nobody listens."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
+def arrived(repo: str, into: pathlib.Path) -> Finished:
+    """What to say when it is here."""
+    size = sum(file.stat().st_size for file in into.rglob("*") if file.is_file())
+    facts = {"repo": repo, "n": round(size / 1e6, 1)}
+    return Finished(template="{repo} is here: {n} MB, checked.", facts=facts, result=str(into))
 
 
 def fits(listing: Listing, limits: dict[str, int]) -> list[str]:
@@ -91,54 +116,6 @@ def refuse_pickle(repo: str, names: Collection[str]) -> None:
             name=repo,
             file=pickled[0],
         )
-
-
-@contextlib.contextmanager
-def cache(token: str | None, private_machine: bool, beside: pathlib.Path | None = None) -> Iterator[pathlib.Path]:
-    """The folder that downloads go through and are found in again.
-
-    On a machine of one owner it is the client's own cache. Where there are several visitors, it is one that only ever
-    holds what anybody may see; what somebody's sign-in opened goes through a folder that goes away, made in `beside`
-    so that it goes with that where the process is killed.
-    """
-    if private_machine:
-        yield shared_cache()
-    elif token is None:
-        _make_room(home() / "hub")
-        yield home() / "hub"
-    else:
-        with tempfile.TemporaryDirectory(prefix=".incoming-", dir=beside, ignore_cleanup_errors=True) as folder:
-            yield pathlib.Path(folder)
-
-
-def _make_room(where: pathlib.Path) -> None:
-    """Keep the visitors' cache within bounds: what nobody has read for the longest goes."""
-    from huggingface_hub import CacheNotFound, scan_cache_dir
-
-    with contextlib.suppress(CacheNotFound, OSError):
-        found = scan_cache_dir(where)
-        over, since = found.size_on_disk - MOST_CACHED, time.time() - STILL_READ
-        for repo in sorted(found.repos, key=lambda repo: repo.last_accessed):
-            if over > 0 and repo.last_accessed < since:
-                shutil.rmtree(repo.repo_path, ignore_errors=True)
-                over -= repo.size_on_disk
-
-
-def shared_cache() -> pathlib.Path:
-    """Where the client keeps what it fetched, for all programs of this user."""
-    from huggingface_hub import constants
-
-    return pathlib.Path(constants.HF_HUB_CACHE)
-
-
-def cached(address: Address, names: Collection[str], where: pathlib.Path) -> pathlib.Path | None:
-    """The folder in a cache that holds all these files at the revision, without a request; None where one lacks."""
-    from huggingface_hub import try_to_load_from_cache
-
-    revision = address.revision or "main"
-    found = [try_to_load_from_cache(address.repo, name, where, revision) for name in names]
-    whole = found and all(isinstance(each, str) for each in found)
-    return pathlib.Path(found[0]).parent if whole else None
 
 
 class Meter:
@@ -233,25 +210,6 @@ def _compare(file: pathlib.Path, listing: Listing, name: str) -> None:
     if file.stat().st_size != listing.files[name] or (said and digest.hexdigest() != said):
         forget(file)
         raise Trouble("{file} of {repo} was damaged on its way. Press again.", file=name, repo=listing.repo)
-
-
-def forget(file: pathlib.Path) -> None:
-    """Take a file out of a cache, where its name is a link to its content."""
-    if file.is_symlink():
-        file.resolve().unlink(missing_ok=True)
-    file.unlink(missing_ok=True)
-
-
-def remember(address: Address, commit: str, where: pathlib.Path) -> None:
-    """Note in a cache which commit a branch or tag is, as the client does: found again when the Hub is away."""
-    from huggingface_hub.file_download import repo_folder_name
-
-    note = where / repo_folder_name(repo_id=address.repo, repo_type="model") / "refs" / (address.revision or "main")
-    if not is_commit(address.revision):
-        note.parent.mkdir(parents=True, exist_ok=True)
-        fresh = note.with_name(f".{note.name}.{secrets.token_hex(4)}")
-        fresh.write_text(commit, encoding="utf-8")
-        fresh.replace(note)
 
 
 def _result(job: concurrent.futures.Future) -> str:

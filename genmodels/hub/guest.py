@@ -5,18 +5,16 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import pathlib
 import shutil
-import tempfile
 from collections.abc import Generator
 
-from ..events import Event, Finished, Problem, Progress, Trouble
+from ..events import Event, Progress, Trouble
 from ..models.guest_config import LARGEST_CONFIG, LARGEST_WEIGHTS, Guest, described, opened
+from .cache import cache, cached, forget, remember, room
 from .client import Address
-from .download import cache, cached, downloaded, fits, forget, is_commit, listed, refuse_pickle, remember
+from .download import arrived, downloaded, fits, found, refuse_pickle
 from .origin import Origin
-from .pull import AWAY
 from .strict import HEADER, check_header
 
 SMALL = (  # all that may be fetched beside the weights, in both layouts that diffusers has written
@@ -42,27 +40,19 @@ def pull_guest(
     """
     address = dataclasses.replace(address, revision=revision or address.revision)
     into.parent.mkdir(parents=True, exist_ok=True)
-    room = pathlib.Path(tempfile.mkdtemp(prefix=".incoming-", dir=into.parent))
-    try:
-        with cache(token, private_machine, into.parent) as where:
-            folder, guest, origin = yield from _snapshot(address, token, where)
-            for name in (*guest.files, *(["README.md"] if (folder / "README.md").exists() else [])):
-                (room / name).parent.mkdir(exist_ok=True)
-                shutil.copyfile(folder / name, room / name)
-            try:
-                check(room, guest)
-            except Trouble:  # what is refused does not stay in the cache
-                forget(folder / guest.weights)
-                raise
-        origin.write(room)
-        (room / ABOUT).write_text(json.dumps({"licence": licence(room / "README.md")}), encoding="utf-8")
-        room.chmod(0o755)
-        os.rename(room, into)
-    finally:
-        shutil.rmtree(room, ignore_errors=True)
-    size = sum(file.stat().st_size for file in into.rglob("*"))
-    facts = {"repo": address.repo, "n": round(size / 1e6, 1)}
-    yield Finished(template="{repo} is here: {n} MB, checked.", facts=facts, result=str(into))
+    with cache(token, private_machine, into.parent) as where, room(into) as fresh:
+        folder, guest, origin = yield from _snapshot(address, token, where)
+        for name in (*guest.files, *(["README.md"] if (folder / "README.md").exists() else [])):
+            (fresh / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(folder / name, fresh / name)
+        try:
+            check(fresh, guest)
+        except Trouble:  # what is refused does not stay in the cache
+            forget(folder / guest.weights)
+            raise
+        origin.write(fresh)
+        (fresh / ABOUT).write_text(json.dumps({"licence": licence(fresh / "README.md")}), encoding="utf-8")
+    yield arrived(address.repo, into)
     return origin
 
 
@@ -70,17 +60,9 @@ def _snapshot(
     address: Address, token: str | None, where: pathlib.Path
 ) -> Generator[Event, None, tuple[pathlib.Path, Guest, Origin]]:
     """The folder in a cache that holds a guest, what it is, and where it is from."""
-    if is_commit(address.revision) and (found := _here(address, token, where)):
-        return found
-    try:
-        listing = listed(address, token)
-    except Trouble as trouble:
-        found = _here(address, token, where) if trouble.template in AWAY else None
-        if found is None:
-            raise
-        template = "The Hub does not answer, so {repo} is as it was when it was last fetched."
-        yield Problem(name="away", template=template, facts={"repo": address.repo})
-        return found
+    listing, known = yield from found(address, token, lambda: _here(address, token, where))
+    if listing is None:
+        return known
     refuse_pickle(address.repo, listing.files)
     small = fits(listing, dict.fromkeys(SMALL, LARGEST_CONFIG))
     yield Progress(fraction=0.0)

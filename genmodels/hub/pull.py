@@ -5,35 +5,21 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import pathlib
 import shutil
-import tempfile
 from collections.abc import Collection, Generator, Iterator
 
 from ..checkpoint import Checkpoint
-from ..events import Event, Finished, Problem, Progress, Trouble
+from ..events import Event, Progress, Trouble
 from ..models.guest_config import LARGEST_CONFIG, WEIGHTS, kind_of
-from .client import SENTENCES, Address
-from .download import (
-    Listing,
-    cache,
-    cached,
-    downloaded,
-    fits,
-    forget,
-    is_commit,
-    listed,
-    refuse_pickle,
-    remember,
-    shared_cache,
-)
+from .cache import cache, cached, forget, remember, room, shared_cache
+from .client import Address
+from .download import Listing, arrived, downloaded, drained, fits, found, refuse_pickle
 from .origin import Origin
 from .strict import LIMITS, NEEDED, check, check_config, check_header
 
 FETCHED = tuple(name for name in LIMITS if name != "model.onnx")
 LOADED = ("config.json", "model.safetensors")  # all that sampling needs
-AWAY = (SENTENCES["silent"], SENTENCES["offline"], SENTENCES[500])  # what is in the cache still serves
 CONFIG_SHARE = 0.05  # of the progress bar
 
 
@@ -47,23 +33,19 @@ def pull(
     """
     address = dataclasses.replace(address, revision=revision or address.revision)
     into.parent.mkdir(parents=True, exist_ok=True)
-    with cache(token, private_machine, into.parent) as where, _room(into) as room, _named(address.repo):
+    with cache(token, private_machine, into.parent) as where, room(into) as fresh, _named(address.repo):
         folder, origin = yield from _snapshot(address, token, where, FETCHED, NEEDED)
         for name in FETCHED:
             if (folder / name).exists():
-                shutil.copyfile(folder / name, room / name)
+                shutil.copyfile(folder / name, fresh / name)
         try:
-            check(room)
+            check(fresh)
         except Trouble:
             for name in FETCHED:  # pressed again, it is fetched again
                 forget(folder / name)
             raise
-        origin.write(room)
-        room.chmod(0o755)
-        os.rename(room, into)
-    size = sum(file.stat().st_size for file in into.iterdir())
-    template = "{repo} is here: {n} MB, checked."
-    yield Finished(template=template, facts={"repo": address.repo, "n": round(size / 1e6, 1)}, result=str(into))
+        origin.write(fresh)
+    yield arrived(address.repo, into)
     return origin
 
 
@@ -75,13 +57,7 @@ def fetched(repo: str | Address, revision: str = "", token: str | None = None) -
     address = repo if isinstance(repo, Address) else Address.parse(repo)
     address = dataclasses.replace(address, revision=revision or address.revision)
     with _named(address.repo):
-        work = _snapshot(address, token, shared_cache(), LOADED, LOADED)
-        while True:
-            try:
-                next(work)
-            except StopIteration as end:
-                folder = end.value[0]
-                break
+        folder, _ = drained(_snapshot(address, token, shared_cache(), LOADED, LOADED))
         check_config(Checkpoint.open(folder), (folder / "model.safetensors").stat().st_size)
         check_header(folder / "model.safetensors", address.repo)
     return folder
@@ -97,30 +73,28 @@ def kind(
     if address.kind == "dataset":
         raise Trouble("{repo} is a data set. Choose it in Train, where the pictures are chosen.", repo=address.repo)
     with cache(token, private_machine, beside) as where, _named(address.repo):
-        if is_commit(address.revision) and cached(address, NEEDED, where):
-            return "checkpoint"
-        try:
-            listing = listed(address, token)
-        except Trouble as trouble:
-            return _kind_here(address, where, trouble)
+        listing, known = drained(found(address, token, lambda: _kind_here(address, where)))
+        if listing is None:
+            return known
         refuse_pickle(address.repo, listing.files)
         if (index := _index(listing.files)) is None:
             _needed(listing, NEEDED)
             return "checkpoint"
         fits(listing, {index: LARGEST_CONFIG})
-        folder = _drained(downloaded(listing, [index], token, where))
+        folder = drained(downloaded(listing, [index], token, where))
         return kind_of(_parsed(folder / index), address.repo)
 
 
-def _kind_here(address: Address, where: pathlib.Path, trouble: Trouble) -> str:
-    """The same from what is in the cache, where the Hub is away."""
-    if trouble.template in AWAY:
-        if cached(address, NEEDED, where):
-            return "checkpoint"
-        for index in ("model_index.json", "config.json"):
-            if folder := cached(address, [index], where):
-                return kind_of(_parsed(folder / index), address.repo)
-    raise trouble
+def _kind_here(address: Address, where: pathlib.Path) -> str | None:
+    """The same from what is in the cache; None where that says nothing."""
+    if cached(address, NEEDED, where):
+        return "checkpoint"
+    for index in ("model_index.json", "config.json"):
+        folder = cached(address, [index], where)
+        said = _parsed(folder / index) if folder else None
+        if isinstance(said, dict) and "_class_name" in said:  # not one of ours, of which only a part is here
+            return kind_of(said, address.repo)
+    return None
 
 
 def _index(names: Collection[str]) -> str | None:
@@ -151,17 +125,9 @@ def _snapshot(
     address: Address, token: str | None, where: pathlib.Path, wanted: Collection[str], needed: Collection[str]
 ) -> Generator[Event, None, tuple[pathlib.Path, Origin]]:
     """The folder in a cache with the wanted files, all of them within limits, and which commit that is."""
-    if is_commit(address.revision) and (found := cached(address, needed, where)):
-        return found, Origin(address.repo, address.revision, address.revision, private=token is not None)
-    try:
-        listing = listed(address, token)
-    except Trouble as trouble:
-        found = cached(address, needed, where) if trouble.template in AWAY else None
-        if found is None:
-            raise
-        template = "The Hub does not answer, so {repo} is as it was when it was last fetched."
-        yield Problem(name="away", template=template, facts={"repo": address.repo})
-        return found, Origin(address.repo, found.name, address.revision, private=token is not None)
+    listing, known = yield from found(address, token, lambda: cached(address, needed, where))
+    if listing is None:
+        return known, Origin(address.repo, known.name, address.revision, private=token is not None)
     refuse_pickle(address.repo, listing.files)
     _needed(listing, needed)
     names = fits(listing, {name: LIMITS[name] for name in wanted})
@@ -182,24 +148,6 @@ def _first(listing: Listing, token: str | None, where: pathlib.Path) -> Generato
         forget(folder / "config.json")
         raise
     return folder
-
-
-def _drained(work: Generator[Event, None, pathlib.Path]) -> pathlib.Path:
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
-
-
-@contextlib.contextmanager
-def _room(into: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A folder beside the one that shall appear; whatever is left in it goes."""
-    room = pathlib.Path(tempfile.mkdtemp(prefix=".incoming-", dir=into.parent))
-    try:
-        yield room
-    finally:
-        shutil.rmtree(room, ignore_errors=True)
 
 
 @contextlib.contextmanager

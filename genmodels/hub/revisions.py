@@ -32,8 +32,8 @@ def of(repo: str, token: str | None, branch: str = "") -> tuple[Revision, ...]:
     with talking(repo):
         ask = api(token)
         refs = patiently(lambda: within(PATIENCE, lambda: ask.list_repo_refs(repo)))
-        line_of = branch if branch in {each.name for each in refs.branches} else None
-        commits = patiently(lambda: within(PATIENCE, lambda: ask.list_repo_commits(repo, revision=line_of)))
+        there = branch if branch in {each.name for each in refs.branches} else None
+        commits = patiently(lambda: within(PATIENCE, lambda: ask.list_repo_commits(repo, revision=there)))
     tags: dict[str, list[str]] = {}
     for tag in refs.tags:
         tags.setdefault(tag.target_commit, []).append(tag.name)
