@@ -51,6 +51,17 @@ def child_environment(hub: Hub, home: pathlib.Path) -> dict[str, str]:
     return {**kept, **told, **({} if hub.xet else {"HF_HUB_DISABLE_XET": "1"})}
 
 
+def exported(folder: pathlib.Path) -> pathlib.Path:
+    """A model whose ONNX file was made before: where it is not what is tested, nobody waits for torch to make it."""
+    from genmodels.checkpoint import Checkpoint
+    from genmodels.hub import publishing
+
+    (folder / publishing.ONNX).write_bytes(b"made before")
+    note = publishing._onnx_of(folder, Checkpoint.open(folder).identity)
+    (folder / publishing.ONNX_MADE).write_text(note, encoding="utf-8")
+    return folder
+
+
 @pytest.fixture
 def hub_environment() -> Callable[[Hub, pathlib.Path], dict[str, str]]:
     """The same as a fixture: `hub_environment(hub, home)`."""

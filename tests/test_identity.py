@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pathlib
+import shutil
 from collections.abc import Iterator
 
 import pytest
+from conftest import exported
 from loopback import Hub
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -14,7 +17,8 @@ import spaces  # noqa: E402
 from test_app import browser, room  # noqa: E402, F401
 
 expect = playwright.expect
-PATIENCE = 120_000  # milliseconds for an upload on a busy machine: it makes the ONNX file first
+PATIENCE = 120_000  # milliseconds for an upload on a busy machine
+SHIPPED = pathlib.Path(__file__).resolve().parents[1] / "checkpoints"
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +30,15 @@ def hub() -> Iterator[Hub]:
 
 
 @pytest.fixture(scope="module")
-def space(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """Where the app keeps what it keeps."""
+    return tmp_path_factory.mktemp("space")
+
+
+@pytest.fixture(scope="module")
+def space(hub: Hub, folder: pathlib.Path) -> Iterator[str]:
     """The app as a Space of the owner, whose own token lies in its environment."""
-    own = {"HF_TOKEN": hub.token("owner")}
-    with spaces.app(hub, tmp_path_factory.mktemp("space"), **hub.space_environment(), **own) as (address, _):
+    with spaces.app(hub, folder, **hub.space_environment(), HF_TOKEN=hub.token("owner")) as (address, _):
         yield address
 
 
@@ -53,15 +62,28 @@ def sign_in(page: playwright.Page, address: str, name: str) -> None:
 
 
 def to_the_desk(page: playwright.Page) -> None:
-    """A model that ships, on the desk from which it is published."""
+    """The first model on the shelf, on the desk from which it is published."""
     page.get_by_role("tab", name="What you have").click()
     page.locator("#shelf .card").first.click()
     page.locator("#library_publish").click()
     expect(page.locator("#publish_files")).to_contain_text("model.safetensors", timeout=30_000)
 
 
-def test_who_signs_in_publishes_as_themselves_and_nobody_else(visitor: playwright.Page, space: str, hub: Hub) -> None:
+def bring(page: playwright.Page, folder: pathlib.Path) -> None:
+    """A model of one's own, from a ZIP."""
+    file = shutil.make_archive(str(folder / "mine"), "zip", SHIPPED / "digits-gan")
+    with page.expect_file_chooser() as chooser:
+        page.locator("#upload_model").click()
+    chooser.value.set_files(file)
+    expect(page.locator("#shelf .card[data-model^='own/']")).to_be_visible(timeout=30_000)
+    exported(next((folder / "home" / "models").glob("[!.]*")))
+
+
+def test_who_signs_in_publishes_as_themselves_and_nobody_else(
+    visitor: playwright.Page, space: str, hub: Hub, folder: pathlib.Path
+) -> None:
     sign_in(visitor, space, "ada")
+    bring(visitor, folder)
     to_the_desk(visitor)
     name = visitor.locator("#publish_name input, #publish_name textarea").first
     name.fill("owner/taken")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 import spaces
-from conftest import child_environment
+from conftest import child_environment, exported
 from loopback import Fault, Hub, stock
 
 from genmodels.data import starters
@@ -111,14 +111,16 @@ def test_transfers_leave_no_token_behind(stocked: Hub, tmp_path: pathlib.Path, m
         monkeypatch.setenv(name, str(tmp_path / place))
     monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
     monkeypatch.setenv("HF_TOKEN", machine)
-    desk = Studio(shared=False).hub
+    studio = Studio(shared=False)
+    desk, own = studio.hub, studio.library.copy("", "digits-gan")
+    exported(studio.library.folder("", own))
     assert desk.who(VISITOR).name == "owner"
     desk.sign_in(VISITOR, pasted)
     assert desk.who(VISITOR).name == "ada"
     with Onlooker(os.getpid()) as onlooker:
         keys = [desk.pull(VISITOR, "ada/digits"), desk.pull(VISITOR, "ada/guest")]
         keys.append(desk.take_dataset(VISITOR, "ada/pictures", {}, "Digits", {}))
-        keys.append(desk.publish(VISITOR, "digits-gan", {"name": "mine", "licence": "cc-by-4.0"}))
+        keys.append(desk.publish(VISITOR, own, {"name": "mine", "licence": "cc-by-4.0"}))
         ended = list(over(desk, keys))
     assert [each.end.kind for each in ended] == ["finished"] * 4, [each.end for each in ended]
     assert stocked.exists("ada/mine")
@@ -181,6 +183,7 @@ def test_a_terminal_says_no_token(hub: Hub, tmp_path: pathlib.Path, command: str
     model.mkdir()
     for name, data in shipped("digits-gan").items():
         (model / name).write_bytes(data)
+    exported(model)
     sentence = f"The token {token} may not do this"
     told = {"errors": [{"message": sentence}], "warnings": [], "error": sentence}
     hub.fault(Fault(where, times=1000, status=400, headers={"X-Error-Message": sentence}, body=told))
