@@ -77,12 +77,12 @@ def visit(browser: Any) -> Iterator[Any]:
     assert not complaints
 
 
-def pictures(page: Any, seed: int) -> list[str]:
-    """The wall of a seed: each picture as a PNG, byte for byte."""
-    first = page.locator("#wall img").first.get_attribute("src")
+def pictures(page: Any, name: str, seed: int) -> list[str]:
+    """The wall of a model and a seed: each picture as a PNG, byte for byte."""
+    picked = page.locator("#picked")
+    expect(picked).to_contain_text(name, timeout=PATIENCE)  # its own wall hangs there first
     page.locator("#seed input").fill(str(seed))
-    expect(page.locator("#wall img").first).not_to_have_attribute("src", first, timeout=PATIENCE)
-    page.wait_for_timeout(300)
+    expect(picked).to_contain_text(f"{seed}, picture 1", timeout=PATIENCE)
     return page.locator("#wall .tile img").evaluate_all("all => all.map(each => each.src)")
 
 
@@ -156,7 +156,7 @@ def test_from_a_training_to_the_same_picture_on_another_machine(
     expect(maker.locator("#publish_where")).to_contain_text("newest version", timeout=PATIENCE)
     room(maker, "Create")
     maker.locator("#models .card", has_text="Handwritten digits").first.click()
-    made = pictures(maker, 4711)
+    made = pictures(maker, "Handwritten digits GAN", 4711)
     maker.close()
 
     with spaces.app(hub, tmp_path) as (address, _):
@@ -166,7 +166,7 @@ def test_from_a_training_to_the_same_picture_on_another_machine(
         card.get_by_role("button").click()
         taker.locator("#pulled_use").click(timeout=PATIENCE)
         expect(taker.locator("#models [aria-pressed=true]")).to_contain_text("Handwritten digits", timeout=PATIENCE)
-        assert pictures(taker, 4711) == made, "the same seed, another picture"
+        assert pictures(taker, "Handwritten digits GAN", 4711) == made, "the same seed, another picture"
 
 
 FAULTS = {
