@@ -7,6 +7,8 @@ import ctypes
 import gc
 import os
 import pathlib
+import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from .events import Trouble
@@ -87,6 +89,25 @@ def memory() -> int:
     with contextlib.suppress(OSError, ValueError, StopIteration), open("/proc/meminfo", encoding="ascii") as file:
         return 1024 * int(next(line for line in file if line.startswith("MemAvailable")).split()[1])
     return 0
+
+
+@contextlib.contextmanager
+def limited(most: int) -> Iterator[None]:
+    """While strange files are read, only so many bytes of memory more, where the platform has such a limit."""
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    with open("/proc/self/statm", encoding="ascii") as file:
+        held = int(file.read().split()[5]) * resource.getpagesize()  # by what is loaded already
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    most = held + most if before[0] < 0 else min(held + most, before[0])
+    resource.setrlimit(resource.RLIMIT_DATA, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
 def peak_memory() -> int:

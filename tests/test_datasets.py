@@ -448,6 +448,25 @@ def test_all_kinds_come_from_a_table_that_is_sorted_and_in_one_piece(hub: Hub, t
     assert all(f"kind {pictures.index(data) // 1000}" == name.split("/")[0] for name, data in files.items())
 
 
+@pytest.mark.parametrize(("cheap", "least", "most"), [(40_000_000, 0.9, 1.1), (1_000_000, 0.3, 0.5)])
+def test_of_one_large_piece_all_is_fetched_where_that_is_cheap_else_its_beginning(
+    hub: Hub, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, cheap: int, least: float, most: float
+) -> None:
+    monkeypatch.setattr(dataset_rows, "CHEAP", cheap)
+    pictures = [b"\x89PNG" + made.np.random.default_rng(n).bytes(3000) for n in range(3000)]
+    data = made.written(made.table(pictures, [n // 300 for n in range(3000)]), 3000)
+    put(hub, {"train.parquet": data})
+    found = about(SHAPES, None)
+    expected = dataset_rows.cost(found, found.splits[0], 900, 3e8)
+    event = got(tmp_path / "in", most_pictures=900)[-1]
+    fetched = event.facts["mb"] * 1e6
+    assert event.facts["n"] == 900
+    assert least * len(data) < fetched < most * len(data)
+    assert 0.8 * expected < fetched < 1.25 * expected
+    places = [pictures.index(each) for each in archive(tmp_path / "in").values()]
+    assert max(places) > 2900 if cheap > len(data) else max(places) == 899
+
+
 def test_large_pieces_are_not_fetched_only_to_see_more_kinds() -> None:
     rows = [1000] * 50  # of pictures of 100 KB: 100 MB a piece
     assert dataset_rows.visits(rows, 2000, 10, 100_000, 3e8) == 3
@@ -462,9 +481,9 @@ def test_rows_are_spread_and_add_up() -> None:
         ([10] * 30, 1000, 16),
         ([7, 0, 900], 60, 16),
     ):
-        shares = dataset_rows.plan(rows, most, places)
+        shares = dataset_rows.shared(rows, most, places)
         assert sum(shares) == min(most, sum(rows))
         assert all(share <= row for share, row in zip(shares, rows, strict=True))
-    shares = dataset_rows.plan([100] * 500, 2000, 16)
+    shares = dataset_rows.shared([100] * 500, 2000, 16)
     assert sum(share > 0 for share in shares) == 20  # whole groups: no page is fetched for a part of it
     assert max(n for n, share in enumerate(shares) if share) > 470

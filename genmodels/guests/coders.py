@@ -10,9 +10,10 @@ import numpy as np
 
 from ..checkpoint import Checkpoint
 from ..data.decode import decode
+from ..data.intake import MEMORY
+from ..device import limited
 from ..events import Trouble
 from ..images import square
-from ..oddities.looking import limited
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -117,7 +118,7 @@ def seen(sources: Sequence[tuple[str, bytes]], size: int, channels: int) -> np.n
     Raises Refused (a Trouble) with the reason where one cannot be read.
     """
     rows = []
-    with limited():
+    with limited(MEMORY):
         for name, content in sources:
             picture = square(decode(content, name).picture, size, "crop").convert("L" if channels == 1 else "RGB")
             rows.append(np.asarray(picture).reshape(size, size, channels))

@@ -9,14 +9,12 @@ from typing import Any
 from ..events import Trouble
 from . import dataset_layout as layout
 from .client import Address, api, patiently, reach, talking
-from .parquet import Column, Parquet
-from .parquet_values import BOOLEAN, BYTES, INT32, INT64, Damaged
+from .parquet import Column, Damaged, Parquet
 from .remote import RemoteFile, Traffic
 
 PATIENCE = 10.0  # seconds for one answer that is no file
 MOST_FILES = 50_000  # names that are looked at
 COUNTED = 8  # tables of a part whose footers are read only to count its pictures
-PAGE = 1_024  # rows that writers of Parquet look at before they begin another page
 VIEWER = "refs/convert/parquet"  # where the Hub keeps its own copy of a data set as Parquet
 FOLDER = "folder"  # says the kinds where there are picture files instead of tables
 
@@ -53,7 +51,7 @@ class DatasetAbout:
     gated: bool
     tables: bool  # Parquet; else picture files in folders
     converted: bool  # read from the copy that the Hub's own viewer keeps
-    piece: int = 1  # pictures that can only be downloaded together
+    piece: int = 1  # pictures in one row group
     footer: int = 0  # bytes of what says where they lie, in each table
 
     @property
@@ -137,7 +135,7 @@ def look(address: Address, token: str | None) -> Looked:
 
 def _piece(looked: Looked) -> int:
     groups = looked.table(next(iter(looked.parts.values()))[0]).groups
-    return min(PAGE, max((group.rows for group in groups), default=1))
+    return max((1, *(group.rows for group in groups)))
 
 
 def picture_column(table: Parquet, name: str) -> Column | None:
@@ -147,7 +145,7 @@ def picture_column(table: Parquet, name: str) -> Column | None:
 
 
 def _holds_bytes(column: Column) -> bool:
-    return column.kind == BYTES and not column.word and not column.repeated
+    return column.kind == "bytes" and not column.repeated
 
 
 def _files(looked: Looked, commit: str) -> layout.Files:
@@ -196,8 +194,7 @@ def _columns(looked: Looked, card: dict[str, Any]) -> tuple[tuple[str, ...], tup
         raise Trouble("There are no pictures in {repo}. Choose a data set of pictures.", repo=looked.repo)
     labels = []
     for path, column in table.columns.items():
-        sayable = column.kind in (BOOLEAN, INT32, INT64) or (column.kind == BYTES and column.word)
-        if len(path) == 1 and sayable and not column.repeated:
+        if len(path) == 1 and column.kind in ("text", "int", "bool") and not column.repeated:
             labels.append(Labels(path[0], looked.names.get(path[0], ())))
     labels.sort(key=lambda each: (not each.kinds, "label" not in each.name.lower()))
     images.sort(key=lambda name: not any(word in name.lower() for word in ("image", "img", "picture")))

@@ -13,16 +13,15 @@ from typing import Any, TypeVar
 
 from ..data.sources import JUNK
 from . import dataset_layout as layout
-from .dataset_about import PAGE, DatasetAbout, Looked, Split, picture_column
-from .parquet import Column, Group, Parquet
-from .parquet_values import Damaged
+from .dataset_about import DatasetAbout, Looked, Split, picture_column
+from .parquet import Damaged, Group, Parquet
 
 TABLES = 24  # of a part that pictures are taken from
 PLACES, MOST_PLACES = 16, 32  # at least, so that all kinds are among them; more where there are more kinds
+PAGE = 1_024  # rows that writers of Parquet put together before they begin another page
+MOST_GROUPS = 20_000  # row groups that a reckoning goes into
 CHEAP = 40_000_000  # bytes that nobody minds for that
 GLIMPSED, GLIMPSES = 16, 4  # pictures that are shown before, and places that they are from
-WALKED = 128  # pages of one row group that are passed over on the way to others
-LEAST_STEP, MOST_STEP = 1 << 16, 1 << 20  # bytes asked for at a time
 MOST_BYTES = 50_000_000  # of one picture's file
 AT_ONCE = 6  # picture files asked for side by side
 LONGEST = 60  # letters of a folder's name
@@ -33,37 +32,34 @@ KINDS |= {b"II*\0": "tif", b"MM\0*": "tif"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
-    """Some rows of a table that are had together: a row group, or about a page of a large one."""
+class Plan:
+    """How many rows of each row group; from its beginning, or spread over all of it, which costs all of it."""
 
-    table: Parquet
-    group: Group
-    start: int
-    rows: int
+    shares: tuple[int, ...]
+    spread: bool
+
+    def rows(self, group: Group, share: int) -> Sequence[int]:
+        """Which rows of a row group."""
+        return evenly(range(group.rows), share) if self.spread else range(share)
+
+    def read(self, rows: Sequence[int]) -> int:
+        """How many rows of row groups that have so many must be downloaded: a page can only be had whole."""
+        pairs = [(share, size) for share, size in zip(self.shares, rows, strict=True) if share]
+        return sum(size if self.spread else min(size, -(-share // PAGE) * PAGE) for share, size in pairs)
 
 
 def in_tables(looked: Looked, paths: list[str], image: str, label: str, most: int) -> Iterator[Row]:
-    """Rows of Parquet tables, from places that are spread over all of it."""
-    places: list[Place] = []
-    for path in evenly(paths, TABLES):
-        table = looked.table(path)
-        for group in table.groups:
-            starts = range(0, group.rows, PAGE)[:WALKED]
-            places += [Place(table, group, start, min(PAGE, group.rows - start)) for start in starts]
+    """Rows of Parquet tables, from row groups that are spread over all of it."""
+    tables = [looked.table(path) for path in evenly(paths, TABLES)]
+    places = [(table, group) for table in tables for group in table.groups]
+    sizes = [group.rows for _, group in places]
     part = sum(looked.files[path] for path in paths)
-    total = (
-        sum(looked.table(path).rows for path in evenly(paths, TABLES)) * len(paths) / max(1, min(TABLES, len(paths)))
-    )
-    each = part / max(1.0, total)  # bytes a row
-    kinds = len(looked.names.get(label, ()))
-    wanted = visits([place.rows for place in places], most, kinds, each, looked.traffic.most)
-    shares = plan([place.rows for place in places], most, wanted)
-    for (table, group), held in itertools.groupby(
-        (pair for pair in zip(places, shares, strict=True) if pair[1]), key=lambda pair: (pair[0].table, pair[0].group)
-    ):
-        ranges = [range(place.start, place.start + share) for place, share in held]
+    each = part / max(1.0, sum(sizes) * len(paths) / max(1, len(tables)))  # bytes a row
+    plan = planned(sizes, most, len(looked.names.get(label, ())), each, looked.traffic.most)
+    for (table, group), share in zip(places, plan.shares, strict=True):
         try:
-            yield from _in_group(looked, table, group, (image, label), ranges)
+            if share:
+                yield from _in_group(looked, table, group, (image, label), plan.rows(group, share))
         except Damaged as error:
             raise looked.unreadable() from error
 
@@ -75,9 +71,20 @@ def glimpse(looked: Looked, paths: list[str], image: str) -> Iterator[bytes]:
         return
     groups = [group for group in looked.table(paths[0]).groups if group.rows > 0]
     for group in evenly(groups, GLIMPSES):
-        ranges = [range(min(group.rows, GLIMPSED // min(GLIMPSES, len(groups))))]
-        rows = _in_group(looked, looked.table(paths[0]), group, (image, ""), ranges)
+        chosen = range(min(group.rows, GLIMPSED // min(GLIMPSES, len(groups))))
+        rows = _in_group(looked, looked.table(paths[0]), group, (image, ""), chosen)
         yield from (data for data, _ in rows if data)
+
+
+def planned(rows: Sequence[int], most: int, kinds: int, each: float, budget: float) -> Plan:
+    """From which row groups to take rows, and which; each row takes `each` bytes.
+
+    Where there are fewer row groups than kinds may need, rows are from all over them, if that costs little.
+    """
+    shares = shared(rows, most, visits([min(size, PAGE) for size in rows], most, kinds, each, budget))
+    whole = sum(size for size, share in zip(rows, shares, strict=True) if share)
+    cheap = whole * each <= _worth(most, each, budget)
+    return Plan(tuple(shares), sum(map(bool, shares)) < PLACES and cheap)
 
 
 def visits(rows: Sequence[int], most: int, kinds: int, each: float, budget: float) -> int:
@@ -86,30 +93,24 @@ def visits(rows: Sequence[int], most: int, kinds: int, each: float, budget: floa
     A page can only be had whole, so that every place more than needed costs downloads: `each` byte a row.
     """
     usual = max(1.0, sum(rows) / max(1, len(rows)))
-    needed = -(-most // int(usual))
-    worth = min(budget, max(2 * most * each, CHEAP)) / max(1.0, usual * each)
-    return max(needed, min(MOST_PLACES, max(PLACES, kinds), int(worth)))
+    worth = _worth(most, each, budget) / max(1.0, usual * each)
+    return max(-(-most // int(usual)), min(MOST_PLACES, max(PLACES, kinds), int(worth)))
+
+
+def _worth(most: int, each: float, budget: float) -> float:
+    """Bytes that may be downloaded to have all kinds."""
+    return min(budget, max(2 * most * each, CHEAP))
 
 
 def _in_group(
-    looked: Looked, table: Parquet, group: Group, names: tuple[str, str], ranges: list[range]
+    looked: Looked, table: Parquet, group: Group, names: tuple[str, str], rows: Sequence[int]
 ) -> Iterator[Row]:
     image, label = picture_column(table, names[0]), table.columns.get((names[1],))
     if image is None or (names[1] and label is None):
         raise Damaged("tables of one part with different columns")
-    pictures = table.values(group, image, _step(group, image, ranges), ranges)
-    words = table.values(group, label, MOST_STEP, ranges) if label else itertools.repeat(None)
-    for data, word in zip(pictures, words, strict=False):
+    words = table.values(group, label, rows) if label else itertools.repeat(None)
+    for data, word in zip(table.values(group, image, rows), words, strict=False):
         yield data, said(word, looked.names.get(names[1], ()))
-
-
-def _step(group: Group, column: Column, ranges: list[range]) -> int:
-    """About as many bytes as so many rows take; a small group is one page, which can only be had whole."""
-    chunk = group.chunks.get(column.path)
-    if chunk is None:
-        return LEAST_STEP
-    share = 1.0 if group.rows <= PAGE else 1.1 * max(map(len, ranges)) / group.rows
-    return min(MOST_STEP, max(LEAST_STEP, int(share * (chunk.end - chunk.start))))
 
 
 def in_files(looked: Looked, paths: list[str], label: str, most: int) -> Iterator[Row]:
@@ -133,7 +134,7 @@ def in_files(looked: Looked, paths: list[str], label: str, most: int) -> Iterato
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def plan(rows: Sequence[int], most: int, places: int) -> list[int]:
+def shared(rows: Sequence[int], most: int, places: int) -> list[int]:
     """How many rows of each row group: together `most`, whole groups, but from so many places at least.
 
     A page holds up to a thousand rows and can only be had whole, so more places than needed cost downloads.
@@ -162,16 +163,13 @@ def cost(about: DatasetAbout, part: Split, most: int, budget: float) -> int | No
     if not about.tables:
         return part.bytes * min(most, part.pictures) // part.pictures
     each, piece = part.bytes / part.pictures, min(about.piece, part.pictures)
-    rows = [piece] * -(-part.pictures // piece)
-    count = min(
-        len(rows), visits(rows, most, max((len(each.kinds) for each in about.label_columns), default=0), each, budget)
-    )
-    taken = -(-min(most, part.pictures) // count)
-    whole = min(part.pictures, count * -(-taken // piece) * piece)
-    return int(whole * each) + min(part.files, TABLES) * about.footer
+    rows = [piece] * min(MOST_GROUPS, -(-part.pictures // piece))
+    kinds = max((len(each.kinds) for each in about.label_columns), default=0)
+    read = planned(rows, most, kinds, each, budget).read(rows)
+    return int(min(part.pictures, read) * each) + min(part.files, TABLES) * about.footer
 
 
-def evenly(things: list[Thing], most: int) -> list[Thing]:
+def evenly(things: Sequence[Thing], most: int) -> Sequence[Thing]:
     """At most so many of them, evenly spread."""
     if len(things) <= most:
         return things

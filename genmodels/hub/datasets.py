@@ -27,7 +27,7 @@ from .client import Address
 from .dataset_about import DatasetAbout, Looked, look
 from .dataset_rows import MOST_BYTES, Archive, Row, cost, in_files, in_tables
 from .dataset_rows import glimpse as glimpsed
-from .parquet_values import Damaged
+from .parquet import Damaged
 from .remote import Full, Traffic
 
 BY_ITSELF = "*"  # a choice that was left open
@@ -156,7 +156,7 @@ def _gather(looked: Looked, chosen: Choice, archive: Archive) -> Iterator[Progre
     threading.Thread(target=_download, args=(rows, waiting, looked.traffic), daemon=True, name="pictures").start()
     start = told = time.monotonic()
     try:
-        while archive.count < most and max(archive.bytes, looked.traffic.bytes) < looked.traffic.most:
+        while archive.count < most and archive.bytes < looked.traffic.most:  # downloads see to their limit themselves
             with contextlib.suppress(queue.Empty):
                 item = waiting.get(timeout=TOLD_EVERY)
                 if isinstance(item, Full) or item is None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import pathlib
 import re
-import sys
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +18,7 @@ from ..data.decode import decode
 from ..data.intake import MEMORY
 from ..data.sources import Found as File
 from ..data.sources import Refused, find, let_go
+from ..device import limited
 from ..events import Event, Judged, Problem, Progress, Trouble
 from ..images import PictureFormat, square, to_images
 from ..runs.order import pictures_of
@@ -71,7 +70,7 @@ def looked_at(model: pathlib.Path, address: str, sources: Sequence[pathlib.Path]
 def _read(found: list[File], picture: PictureFormat) -> Generator[Event, None, tuple[list[str], list[str], np.ndarray]]:
     """Every file as the model sees it: names, kinds and uint8 [n, h, w, c]."""
     names, folders, rows, start = [], [], [], time.monotonic()
-    with limited():
+    with limited(MEMORY):
         for number, item in enumerate(found, start=1):
             try:
                 decoded = square(decode(item.read(), item.name).picture, picture.size, "smart")
@@ -94,25 +93,6 @@ def kinds_of(names: Sequence[str], folders: Sequence[str]) -> list[str]:
         return [folder or "other" for folder in folders]
     stems = (pathlib.PurePosixPath(name).stem for name in names)
     return [(re.match(r"[^\W\d_]+", stem) or [""])[0].casefold() for stem in stems]
-
-
-@contextlib.contextmanager
-def limited() -> Iterator[None]:
-    """While strange files are decoded, no more memory than intake may have, where the platform has such a limit."""
-    if sys.platform != "linux":
-        yield
-        return
-    import resource
-
-    with open("/proc/self/statm", encoding="ascii") as file:
-        held = int(file.read().split()[5]) * resource.getpagesize()  # by what is loaded already
-    before = resource.getrlimit(resource.RLIMIT_DATA)
-    most = held + MEMORY if before[0] < 0 else min(held + MEMORY, before[0])
-    resource.setrlimit(resource.RLIMIT_DATA, (most, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
 def written(folder: pathlib.Path, found: Found) -> None:

@@ -8,12 +8,14 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 from .. import files, home
+from ..device import limited
 from ..events import Event, Failed, Finished, Trouble
 from ..hub.client import Address
 from ..library import Library
 from ..runs import jobs
 from ..sets import Sets
 
+MEMORY = 1_500_000_000  # bytes of its own that reading strange tables may take: a large page is held four times
 Coming = Generator[Event, None, str]  # its last word is the key of what came
 
 
@@ -44,21 +46,23 @@ def _push(folder: pathlib.Path, order: dict[str, Any], token: str | None) -> Com
 
 def _pull(folder: pathlib.Path, order: dict[str, Any], token: str | None) -> Coming:
     """A model or a guest onto the shelf of whoever asked, or another version into the place of one."""
-    from ..guests.shelf import shelve
+    from ..guests.shelf import Shelf, shelve
     from ..hub.guest import pull_guest
     from ..hub.pull import kind, pull
 
     address, owner, alone = Address(**order["address"]), order["owner"], order["alone"]
     into = folder / "here"
     if kind(address, token, private_machine=alone, beside=folder) != "checkpoint":
-        yield from pull_guest(address, token, into, private_machine=alone)
-        return shelve(home() / "guests", into, owner)
+        origin = yield from pull_guest(address, token, into, private_machine=alone)
+        known = {(guest.repo, guest.commit): guest.key for guest in Shelf(home() / "guests").all(owner)}
+        return known.get((origin.repo, origin.commit)) or shelve(home() / "guests", into, owner)
     library = Library(pathlib.Path(order["shipped"]), home() / "models")
-    yield from pull(address, token, into, private_machine=alone)
+    origin = yield from pull(address, token, into, private_machine=alone)
     if order["replace"]:
         library.replace(owner, order["replace"], into)
         return order["replace"]
-    return library.adopt(owner, into, address.repo.split("/")[-1])
+    known = {(each.origin.repo, each.origin.commit): each.key for each in library.models(owner) if each.origin}
+    return known.get((origin.repo, origin.commit)) or library.adopt(owner, into, address.repo.split("/")[-1])
 
 
 def _pictures(folder: pathlib.Path, order: dict[str, Any], token: str | None) -> Coming:
@@ -66,7 +70,8 @@ def _pictures(folder: pathlib.Path, order: dict[str, Any], token: str | None) ->
     from ..hub.datasets import Choice, fetch
 
     into = folder / "given"
-    yield from fetch(Address(**order["address"]), Choice(**order["choice"]), token, into)
+    with limited(MEMORY):
+        yield from fetch(Address(**order["address"]), Choice(**order["choice"]), token, into)
     return Sets(home() / "sets").take_hub(order["owner"], into, order["name"], order["settings"])
 
 
