@@ -33,7 +33,9 @@ def going(**more: object) -> Transfer:
 def draft(**more: object) -> Draft:
     files = (Outgoing("README.md", 900), Outgoing(EVIL, 3 << 20), Outgoing("pictures.zip", 2 << 20, made=True))
     about = {"repo": EVIL, "where": EVIL, "files": files, "card": EVIL, "licence": "mit", "licences": ("mit",)}
-    return Draft(**{**about, "person": Person("ada", "pasted", True), "new": True, "trainable": False, **more})
+    return Draft(
+        **{**about, "person": Person("ada", "pasted", True), "new": True, "other": False, "trainable": False, **more}
+    )
 
 
 def everything() -> dict[str, str]:
