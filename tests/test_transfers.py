@@ -166,6 +166,24 @@ def test_update_and_way_back_keep_the_models_place_and_name(studio, hub):
         studio.hub.go_to(B, key, second)
 
 
+def test_pulled_again_it_is_the_one_that_is_here(studio, hub):
+    stock(hub, "ann/digits")
+    first = good(studio, A, studio.hub.pull(A, "ann/digits")).result
+    assert good(studio, A, studio.hub.pull(A, "ann/digits")).result == first
+    stock(hub, "ann/digits", ROOT / "checkpoints" / "digits-vae", message="Another family")
+    assert good(studio, A, studio.hub.pull(A, "ann/digits")).result != first
+
+
+def test_a_page_that_another_model_has_is_seen_before(studio, hub):
+    studio.hub.sign_in(A, hub.token("ann"))
+    stock(hub, "ann/taken")
+    for name, new, other in (("taken", False, True), ("free", True, False)):
+        draft = studio.hub.publishing(A, "digits-gan", {"name": name})
+        assert (draft.new, draft.other) == (new, other)
+    hub.down()
+    assert studio.hub.publishing(A, "digits-gan", {"name": "unknown"}).new
+
+
 def test_published_in_ones_own_name_private_and_shown_before(studio, hub):
     studio.hub.sign_in(A, hub.token("ann"))
     choices = {"name": "my-digits", "licence": "mit", "message": "The first"}
@@ -208,7 +226,7 @@ def test_a_laptop_has_one_owner_whose_own_sign_in_counts(tmp_path, monkeypatch, 
 
 def test_a_token_that_is_wrong_or_may_only_read_is_met_with_a_sentence(studio, hub):
     for wrong in ("", "short", "two words here", "hf_" + "x" * 30):
-        with pytest.raises(Trouble):
+        with pytest.raises(Trouble, match="access token"):
             studio.hub.sign_in(A, wrong)
     assert studio.hub.who(A).name == ""
     studio.hub.sign_in(A, hub.token("ann", "read"))

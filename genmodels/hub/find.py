@@ -12,10 +12,11 @@ from PIL import Image
 from ..events import Trouble
 from ..models import FAMILIES
 from ..models.guest_config import KINDS
-from .client import Address, endpoint, patiently, reach, talking, within
+from .client import Address, api, endpoint, patiently, reach, talking, within
 from .download import PATIENCE
 from .strict import LIMITS, SHEET_SIDE
 
+SOON = 1.5  # seconds for an answer that somebody waits for while typing
 PAGE, PAGES = 12, 3  # models at a time; pages of other things that are passed over
 SORTS = {"newest": "lastModified", "downloads": "downloads"}
 TASK = "unconditional-image-generation"  # of guests, where no words narrow it down
@@ -178,3 +179,11 @@ def _sheet(repo: str, token: str | None) -> bytes:
     except EntryNotFoundError:
         return b""
     return bytes(content)
+
+
+def exists(repo: str, token: str | None) -> bool:
+    """Whether there is such a model, as far as this person may see. Raises Trouble, soon, where nobody answers."""
+    Address.parse(repo)
+    reach()
+    with talking(repo):
+        return within(SOON, lambda: api(token).repo_exists(repo))

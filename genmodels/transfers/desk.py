@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from ..hub.push import Outgoing, Publishing
     from ..hub.revisions import Revision
 
+FRESH, MOST = 15.0, 100  # seconds that a page is known to be there, and how many are remembered
 Owner = Callable[[str | None], str]
 GLIMPSE = 8.0  # seconds that the first pictures of a data set may take
 
@@ -41,7 +43,8 @@ class Draft:
     licence: str  # the one chosen, else the one that its pictures suggest
     licences: tuple[str, ...]  # to choose from, as the Hub calls them
     person: Person
-    new: bool  # it was not published from here before
+    new: bool  # there is no page of this name, as far as anybody knows
+    other: bool  # there is one, and this model was not published there before
     trainable: bool  # the pictures it learned from are still here and could go along
 
     @property
@@ -66,6 +69,7 @@ class Desk:
     ) -> None:
         self.library, self.sets, self._fingerprint = library, sets, fingerprint
         self._reader, self._owner, self.alone = reader, owner, alone
+        self._seen: dict[tuple[str, int], tuple[bool | None, float]] = {}  # who asked for a page, and what was found
         self.transfers, self.identity = Transfers(root), Identity(alone)
 
     # ---- who
@@ -137,6 +141,8 @@ class Desk:
         folder, person = self.library.folder(self._reader(visitor), key), self.who(visitor, oauth)
         chosen, pictures = self._chosen(visitor, folder, choices, person)
         origin, licence = Origin.of(folder), chosen.licence or suggested(Checkpoint.open(folder))
+        mine = origin is not None and origin.repo == chosen.repo
+        there = self._there(chosen.repo, self.identity.token(self._reader(visitor), oauth)) if person.name else None
         return Draft(
             repo=chosen.repo,
             where=chosen.repo.split("/")[-1],
@@ -145,9 +151,24 @@ class Desk:
             licence=licence,
             licences=tuple(OFFERED),
             person=person,
-            new=origin is None or origin.repo != chosen.repo,
+            new=not (mine if there is None else there),
+            other=bool(there) and not mine,
             trainable=pictures,
         )
+
+    def _there(self, repo: str, token: str | None) -> bool | None:
+        """Whether a repository is on the Hub; None where nobody answers soon. Remembered for some seconds."""
+        from ..hub.find import exists
+
+        asked = (repo, hash(token))
+        known, since = self._seen.get(asked, (None, -FRESH))
+        if time.monotonic() - since > FRESH:
+            try:
+                known = exists(repo, token)
+            except Trouble:  # publishing itself will say it
+                known = None
+            self._seen = {**dict(list(self._seen.items())[-MOST:]), asked: (known, time.monotonic())}
+        return known
 
     def publish(self, visitor: str, key: str, choices: dict[str, Any], oauth: str | None = None) -> str:
         """Begin to publish a model; returns the transfer's key. Raises Trouble where nobody is signed in."""

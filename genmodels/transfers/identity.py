@@ -11,6 +11,7 @@ import time
 from typing import Any, Literal
 
 from ..events import Trouble
+from ..hub.client import SENTENCES as REFUSED
 from ..hub.client import api, machine_token, reach, talking, within
 
 TOKEN = re.compile(r"[\x21-\x7e]{8,4096}")
@@ -18,6 +19,7 @@ KEPT = 8 * 3600.0  # seconds that a pasted token is kept
 FRESH = 600.0  # seconds that a name is taken for known
 PATIENCE = 5.0  # seconds for an answer
 MOST = 1000  # visitors remembered
+UNKNOWN = REFUSED[401]
 TICKET = "ticket-"  # how the stand-in of a token begins that a browser holds
 
 
@@ -50,7 +52,12 @@ class Identity:
         token = token.strip()
         if not TOKEN.fullmatch(token):
             raise Trouble("This is no access token. Make one on the Hub: Settings, Access Tokens.")
-        person = self._asked(token, "pasted")
+        try:
+            person = self._asked(token, "pasted")
+        except Trouble as trouble:
+            if trouble.template != UNKNOWN:
+                raise
+            raise Trouble("The Hub does not know this access token. Copy it again from where you made it.") from trouble
         with self._lock:
             self._pasted = {**_young(self._pasted), owner: (token, time.monotonic())}
         return person

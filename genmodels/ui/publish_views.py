@@ -46,6 +46,8 @@ def destination(draft: Any, language: str = "en") -> str:
     words = say("It becomes a page of its own:", language)
     if not draft.new:
         words = say("It becomes the newest version of:", language)
+    if draft.other:
+        words = say("Another model has this page already, and this one would become its newest version:", language)
     return f'<p class="hint">{safe(words)} <b class="repo" title="{safe(draft.repo)}">{safe(draft.repo)}</b></p>'
 
 
