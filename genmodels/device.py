@@ -7,6 +7,7 @@ import ctypes
 import gc
 import os
 import pathlib
+import subprocess
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -76,6 +77,26 @@ def child_environment() -> dict[str, str]:
     paths = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
     kept = {name: value for name, value in os.environ.items() if name not in SECRETS}
     return {**kept, "PYTHONPATH": paths, "OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def spawn(
+    module: str, folder: pathlib.Path, stdin: int = subprocess.DEVNULL, log: str = "log.txt", **more: str
+) -> subprocess.Popen:
+    """`python -m MODULE FOLDER` as a process of its own that outlives us and inherits no secret.
+
+    What it prints is in the folder, in the file `log`; `more` are variables of its environment.
+    """
+    flags = ("CREATE_NEW_PROCESS_GROUP", "BELOW_NORMAL_PRIORITY_CLASS")  # of Windows
+    with open(folder / log, "wb") as printed:
+        return subprocess.Popen(
+            [sys.executable, "-m", module, str(folder.resolve())],
+            env={**child_environment(), **more},
+            stdin=stdin,
+            stdout=printed,
+            stderr=printed,
+            start_new_session=True,
+            creationflags=sum(getattr(subprocess, flag, 0) for flag in flags),
+        )
 
 
 def be_nice() -> None:

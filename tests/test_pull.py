@@ -516,16 +516,15 @@ def test_two_lines_in_a_fresh_process_then_without_a_network(hub, hub_environmen
     hub.put(REPO, shapes(1))
     there, root = hub_environment(hub, tmp_path / "huggingface"), pathlib.Path(genmodels.__file__).parents[1]
 
-    def said(revision):
-        lines = TWO_LINES.format(repo=REPO, revision=revision)
-        done = subprocess.run([sys.executable, "-c", lines], env=there, cwd=root, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return float(done.stdout)
+    def here(revision):
+        return genmodels.load(REPO, revision=revision).sample(7, range(2)).sum().item()
 
-    drawn = pytest.approx(genmodels.load(REPO, revision="v1").sample(7, range(2)).sum().item())
-    assert said("v1") == drawn
+    lines, drawn = TWO_LINES.format(repo=REPO, revision="v1"), here("v1")
+    done = subprocess.run([sys.executable, "-c", lines], env=there, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) == pytest.approx(drawn)
     hub.down()
-    assert said(commit) == drawn
+    assert here(commit) == drawn
 
 
 def test_load_takes_folders_as_before(hub, tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from ..terminal import checkpoint, followed
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
+    """What can be chosen on the command line."""
     command.add_argument("model", type=pathlib.Path, help="the folder or name of a VAE or of a guest autoencoder")
     command.add_argument(
         "pictures", type=pathlib.Path, nargs="+", help="picture files; two for a blend, one for a walk"
@@ -26,6 +27,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 
 def act(chosen: argparse.Namespace) -> None:
+    """Rebuild, blend or walk, write what came of it, and say how near each picture was rebuilt."""
     from ..guests.coders import seen
 
     wanted = {"blend": 2, "walk": 1}

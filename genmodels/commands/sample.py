@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
+    """What can be chosen on the command line."""
     command.add_argument("checkpoint", type=pathlib.Path, help="the folder or name of a model, or of a guest")
     command.add_argument("--seed", type=int, default=0, help="the same seed draws the same pictures (default 0)")
     command.add_argument(
@@ -28,6 +29,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 
 def act(chosen: argparse.Namespace) -> None:
+    """Draw, and write one sheet or a folder of pictures."""
     from ..guests.shelf import folder_of
     from ..hub.origin import Origin
     from ..images import to_pixels

@@ -27,6 +27,7 @@ PICKED = (  # option, field of hub.datasets.Choice, help
 
 
 def arguments(command: argparse.ArgumentParser, given: list[str]) -> None:
+    """What can be chosen on the command line; `given` says of which family the options are."""
     from ..settings import add_arguments
     from ..training import Plan
 
@@ -53,6 +54,7 @@ def arguments(command: argparse.ArgumentParser, given: list[str]) -> None:
 
 
 def act(chosen: argparse.Namespace) -> int:
+    """Train right here with a progress bar, or in the background. Ctrl-C pauses."""
     from ..checkpoint import PUBLIC
     from ..runs import Run
     from ..runs.order import split

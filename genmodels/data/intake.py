@@ -7,7 +7,6 @@ import dataclasses
 import functools
 import json
 import pathlib
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,7 @@ import pydantic
 from PIL import Image
 
 from .. import files, images
-from ..device import be_nice, child_environment
+from ..device import be_nice, spawn
 from ..events import Event, Failed, Finished, Preview, Progress, Trouble, parse
 from ..settings import Settings, explain, setting
 from .imageset import Source
@@ -147,15 +146,7 @@ def start(
     order = {"sources": paths, "intake": intake.model_dump(), "name": name, "decisions": decisions or {}}
     order["source"] = dataclasses.asdict(source or Source())
     files.write_json(folder / "order.json", order)
-    with (folder / "intake.log").open("wb") as log:
-        subprocess.Popen(
-            [sys.executable, "-m", "genmodels.data.intake", str(folder.resolve())],
-            env={**child_environment(), "OMP_NUM_THREADS": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    spawn("genmodels.data.intake", folder, log="intake.log", OMP_NUM_THREADS="1")
 
 
 def stop(folder: pathlib.Path) -> None:

@@ -185,7 +185,7 @@ class Evaluations:
         if isinstance(end, Failed):
             return Judging(*about, "failed", end.template, end.facts, progress, None, end.details)
         place = queue.place(folder)
-        if place > 1 or (place and _busy(folder.parent)):
+        if place > 1 or (place and queue.busy(folder.parent)):
             return Judging(*about, "waiting", SENTENCES["waiting"], {"place": place})
         words = SENTENCES["running" if progress else "starting"]
         return Judging(*about, "running", words, {"name": order["name"]}, progress)
@@ -226,11 +226,3 @@ def _opened(folder: pathlib.Path) -> Evaluation | None:
         return Evaluation.open(folder) if (folder / FILE).exists() else None
     except Trouble:  # written by something else, or damaged: as if it were not there
         return None
-
-
-def _busy(root: pathlib.Path) -> bool:
-    """Whether something is being judged right now."""
-    slot = queue.free_slot(root)
-    if slot is not None:
-        slot.release()
-    return slot is None

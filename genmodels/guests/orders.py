@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from .. import files
+from .. import device, files
 from ..events import Trouble
 from ..runs import jobs, queue
 
@@ -79,7 +79,7 @@ class Orders(jobs.Jobs):
             if self._worker is not None:
                 self._deaths += self._worker.returncode != 0
                 self._worker.stdin.close()
-            self._worker = jobs.spawn(self.module, self.root, subprocess.PIPE)
+            self._worker = device.spawn(self.module, self.root, subprocess.PIPE)
 
     def close(self) -> None:
         """Let the process go."""

@@ -6,7 +6,6 @@ import contextlib
 import pathlib
 import secrets
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import filelock
 
 from .. import files, home
-from ..device import child_environment
+from ..device import spawn
 from ..events import Event, Trouble
 from . import points, queue, result, segments
 from .look import Look, Sheet, children, look_at, state_of
@@ -87,20 +86,7 @@ class Run:
     def _launch(self) -> None:
         queue.join(self.folder)
         (self.folder / "ended.json").unlink(missing_ok=True)
-        flags = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) | getattr(
-            subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0
-        )
-        with open(self.folder / "log.txt", "wb") as log:
-            children[self.folder] = subprocess.Popen(
-                [sys.executable, "-m", "genmodels.runs", str(self.folder)],
-                cwd=self.folder.parent,
-                env=child_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                creationflags=flags,
-            )
+        children[self.folder] = spawn("genmodels.runs", self.folder)
 
     def start_here(self, watch: Callable[[Event], None]) -> str:
         """Begin or go on in this process; returns the state it ended in. `watch` hears every event."""

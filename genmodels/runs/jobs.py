@@ -87,7 +87,7 @@ class Jobs:
         What must not lie on a disk, in a command line or in an environment, the child reads from its standard input.
         """
         queue.join(folder)
-        child = spawn(self.module, folder, subprocess.DEVNULL if secret is None else subprocess.PIPE)
+        child = device.spawn(self.module, folder, subprocess.DEVNULL if secret is None else subprocess.PIPE)
         self.children[folder.name] = child
         if child.stdin is not None:
             with contextlib.suppress(OSError), child.stdin:  # a child that is dead already is found out by looking
@@ -128,20 +128,6 @@ def _known(rooms: list[pathlib.Path]) -> list[tuple[pathlib.Path, Order]]:
     """The jobs in some folders that have an order, the newest first."""
     found = ((folder, files.read_json(folder / "order.json")) for room in rooms for folder in files.folders(room))
     return sorted((each for each in found if each[1]), key=lambda each: (-each[1]["created"], each[0].name))
-
-
-def spawn(module: str, folder: pathlib.Path, stdin: int) -> subprocess.Popen:
-    """`python -m MODULE FOLDER` as a process of its own, which inherits no secret; what it prints is in log.txt."""
-    with open(folder / "log.txt", "wb") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", module, str(folder.resolve())],
-            env=device.child_environment(),
-            stdin=stdin,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            creationflags=getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),
-        )
 
 
 def heard(folder: pathlib.Path) -> Story:

@@ -65,10 +65,7 @@ def measure(order_file: pathlib.Path, target: pathlib.Path) -> None:
 def _busy() -> bool:
     """Whether a run is at work: what is measured beside it is too slow, and is measured again later."""
     (home() / "runs").mkdir(parents=True, exist_ok=True)
-    slot = queue.free_slot(home() / "runs")
-    if slot is not None:
-        slot.release()
-    return slot is None
+    return queue.busy(home() / "runs")
 
 
 def _file(order: Order) -> pathlib.Path:

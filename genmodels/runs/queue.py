@@ -86,6 +86,14 @@ def free_slot(root: pathlib.Path) -> filelock.BaseFileLock | None:
     return None
 
 
+def busy(root: pathlib.Path) -> bool:
+    """Whether all slots are taken: something is at work right now."""
+    slot = free_slot(root)
+    if slot is not None:
+        slot.release()
+    return slot is None
+
+
 def _ticket(folder: pathlib.Path) -> int:
     try:
         return int((folder / "asked").read_text(encoding="ascii"))
