@@ -69,7 +69,7 @@ class Desk:
     ) -> None:
         self.library, self.sets, self._fingerprint = library, sets, fingerprint
         self._reader, self._owner, self.alone = reader, owner, alone
-        self._seen: dict[tuple[str, int], tuple[bool | None, float]] = {}  # who asked for a page, and what was found
+        self._seen: dict[tuple[str, int], tuple[bool, float]] = {}  # pages that were found, and by whom
         self.transfers, self.identity = Transfers(root), Identity(alone)
 
     # ---- who
@@ -157,7 +157,7 @@ class Desk:
         )
 
     def _there(self, repo: str, token: str | None) -> bool | None:
-        """Whether a repository is on the Hub; None where nobody answers soon. Remembered for some seconds."""
+        """Whether a repository is on the Hub; None where nobody answers soon. Its being there is remembered a while."""
         from ..hub.find import exists
 
         asked = (repo, hash(token))
@@ -167,7 +167,8 @@ class Desk:
                 known = exists(repo, token)
             except Trouble:  # publishing itself will say it
                 known = None
-            self._seen = {**dict(list(self._seen.items())[-MOST:]), asked: (known, time.monotonic())}
+            if known:  # what is not there may be in a moment
+                self._seen = {**dict(list(self._seen.items())[-MOST:]), asked: (known, time.monotonic())}
         return known
 
     def publish(self, visitor: str, key: str, choices: dict[str, Any], oauth: str | None = None) -> str:
