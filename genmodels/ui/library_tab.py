@@ -193,7 +193,8 @@ class Library:
             models = studio.models(token)
             if any(model.key == key for model in models):  # what was typed there stays
                 return {publish.model: gr.Dropdown([(model.name, model.key) for model in models])}
-            return publish.open(token, chosen or (models[0].key if models else ""), plain(oauth))
+            opened = publish.open(token, chosen or (models[0].key if models else ""), plain(oauth))
+            return {part: value for part, value in opened.items() if part not in publish.going.shown}  # goes on
 
         self.leads.click(from_shelf, [visitor, self.model], desk, **QUIET)
         self.train.watch.publish.click(from_run, [visitor, self.train.watch.run], desk, **QUIET)
