@@ -138,7 +138,10 @@ def test_rows_from_all_over_are_those_rows() -> None:
     assert list(file.values(file.groups[0], file.columns[LABEL], [])) == []
 
 
-@pytest.mark.parametrize("fault", [Trouble("The Hub is away."), Full(), concurrent.futures.CancelledError()])
+FAULTS = (Trouble("The Hub is away."), Full(), concurrent.futures.CancelledError(), OSError("ours"), MemoryError())
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=repr)
 def test_what_the_file_could_not_give_arrives_as_it_was(fault: Exception) -> None:
     _, source = large(2000)
     file = Parquet(source)

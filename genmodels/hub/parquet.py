@@ -57,7 +57,7 @@ class Group:
 
 
 class _File:
-    """Pieces as the file that pyarrow reads; it keeps aside what goes wrong, as pyarrow makes other errors of it."""
+    """Pieces as the file that pyarrow reads; what goes wrong here is kept aside, to be told from what pyarrow finds."""
 
     closed = False
 
