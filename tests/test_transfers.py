@@ -9,10 +9,12 @@ import time
 import pytest
 from loopback import Fault, Hub
 
+from genmodels import files
 from genmodels.events import Trouble
 from genmodels.studio import Studio
 from genmodels.transfers import KEPT as STORY
 from genmodels.transfers import Transfer
+from genmodels.transfers import __main__ as process
 from genmodels.transfers.identity import KEPT, Identity
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -136,6 +138,26 @@ def test_the_hub_down_is_said_within_two_seconds_and_the_rest_goes_on(studio, hu
         studio.hub.search(A, "digits", "newest", "checkpoint")
     assert time.monotonic() - begun < 2
     assert len(studio.stored(A, "digits-gan").pixels)
+
+
+def test_nobody_fills_the_disk_with_models(studio, hub, monkeypatch):
+    monkeypatch.setattr(process, "MOST_OWNED", 1_000_000)
+    stock(hub, "ann/digits")
+    order = {"address": {"repo": "ann/digits"}, "owner": studio._owner(A), "alone": False, "replace": ""}
+    order |= {"shipped": str(studio.library.shipped), "kind": "pull", "signed": False}
+    here = studio.library.local.parent / "job"
+    here.mkdir(parents=True)
+    files.write_json(here / "order.json", order)
+    first = list(process._told(here, None))[-1]
+    assert first.result.startswith("own/")
+    assert not (here / process.HERE).exists()
+    with pytest.raises(Trouble, match="room for 0 MB"):
+        list(process._told(here, None))
+    files.write_json(here / "order.json", order | {"replace": first.result})
+    assert list(process._told(here, None))[-1].result == first.result, "another version in its place is no more"
+    files.write_json(here / "order.json", order | {"alone": True})
+    assert list(process._told(here, None))[-1].result == first.result, "it is here already"
+    assert not (here / process.HERE).exists()
 
 
 def test_the_story_of_whoever_never_came_back_goes(studio, hub):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pathlib
 import sys
-from collections.abc import Generator, Iterator
-from typing import Any
+from collections.abc import Generator, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from .. import files, home
 from ..device import limited
@@ -15,7 +15,13 @@ from ..library import Library
 from ..runs import jobs
 from ..sets import Sets
 
+if TYPE_CHECKING:
+    from ..guests import GuestCard
+    from ..library import Shelved
+
 MEMORY = 1_500_000_000  # bytes of its own that reading strange tables may take: a large page is held four times
+HERE = "here"  # what is pulled, until it is on the shelf
+MOST_OWNED = 4 << 30  # bytes of models and guests that one of several visitors may have here
 Coming = Generator[Event, None, str]  # its last word is the key of what came
 
 
@@ -33,6 +39,8 @@ def _told(folder: pathlib.Path, token: str | None) -> Iterator[Event]:
     kinds = {"push": _push, "pull": _pull, "pictures": _pictures}
     nothing = Finished(template="Done.")
     result, end = yield from jobs.but_the_end(kinds[order["kind"]](folder, order, token), nothing)
+    if (folder / HERE).exists():  # the same model was on the shelf already
+        files.discard(folder / HERE)
     yield end.model_copy(update={"result": result or end.result})
 
 
@@ -51,18 +59,26 @@ def _pull(folder: pathlib.Path, order: dict[str, Any], token: str | None) -> Com
     from ..hub.pull import kind, pull
 
     address, owner, alone = Address(**order["address"]), order["owner"], order["alone"]
-    into = folder / "here"
+    into, shelf = folder / HERE, Shelf(home() / "guests")
+    library = Library(pathlib.Path(order["shipped"]), home() / "models")
+    if not alone and not order["replace"]:
+        _check_room([*(each for each in library.models(owner) if not each.ours), *shelf.all(owner)])
     if kind(address, token, private_machine=alone, beside=folder) != "checkpoint":
         origin = yield from pull_guest(address, token, into, private_machine=alone)
-        known = {(guest.repo, guest.commit): guest.key for guest in Shelf(home() / "guests").all(owner)}
+        known = {(guest.repo, guest.commit): guest.key for guest in shelf.all(owner)}
         return known.get((origin.repo, origin.commit)) or shelve(home() / "guests", into, owner)
-    library = Library(pathlib.Path(order["shipped"]), home() / "models")
     origin = yield from pull(address, token, into, private_machine=alone)
     if order["replace"]:
         library.replace(owner, order["replace"], into)
         return order["replace"]
     known = {(each.origin.repo, each.origin.commit): each.key for each in library.models(owner) if each.origin}
     return known.get((origin.repo, origin.commit)) or library.adopt(owner, into, address.repo.split("/")[-1])
+
+
+def _check_room(owned: Sequence[Shelved | GuestCard]) -> None:
+    """Trouble where somebody has as much here already as one of several visitors may."""
+    if sum(each.bytes for each in owned) > MOST_OWNED:
+        raise Trouble("There is room for {n} MB of models. Delete one that you need no more.", n=MOST_OWNED >> 20)
 
 
 def _pictures(folder: pathlib.Path, order: dict[str, Any], token: str | None) -> Coming:
