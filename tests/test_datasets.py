@@ -7,6 +7,7 @@ import io
 import json
 import pathlib
 import time
+import traceback
 import zipfile
 from typing import Any
 
@@ -22,6 +23,7 @@ from genmodels.hub.client import Address
 from genmodels.hub.datasets import Choice, about, fetch, glimpse
 from genmodels.runs.result import facts
 from genmodels.sets import Sets
+from genmodels.transfers import asking
 from genmodels.ui import dataset_views, set_views
 
 SHAPES = Address("ada/shapes", kind="dataset")
@@ -487,3 +489,16 @@ def test_rows_are_spread_and_add_up() -> None:
     shares = dataset_rows.shared([100] * 500, 2000, 16)
     assert sum(share > 0 for share in shares) == 20  # whole groups: no page is fetched for a part of it
     assert max(n for n, share in enumerate(shares) if share) > 470
+
+
+def test_strange_tables_are_looked_at_by_a_process_with_a_limit(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(hub, {"train.parquet": made.shapes(0, 40)}, private=True)
+    token = hub.token("ada")
+    assert asking.told_about(SHAPES, token) == about(SHAPES, token)
+    assert asking.sheet(SHAPES, token) == glimpse(SHAPES, token)
+    with pytest.raises(Trouble, match="There is no ada/shapes"):
+        asking.told_about(SHAPES, None)
+    monkeypatch.setattr(asking, "PATIENCE", 0.1)
+    with pytest.raises(Trouble, match="does not answer") as caught:
+        asking.told_about(SHAPES, token)
+    assert token not in "".join(traceback.format_exception(caught.value))

@@ -54,6 +54,16 @@ class DatasetAbout:
     piece: int = 1  # pictures in one row group
     footer: int = 0  # bytes of what says where they lie, in each table
 
+    @classmethod
+    def told(cls, plain: dict[str, Any]) -> DatasetAbout:
+        """From plain data, as JSON leaves it."""
+        parts = {
+            "splits": tuple(Split(**each) for each in plain["splits"]),
+            "image_columns": tuple(plain["image_columns"]),
+            "label_columns": tuple(Labels(each["name"], tuple(each["kinds"])) for each in plain["label_columns"]),
+        }
+        return cls(**{**plain, **parts})
+
     @property
     def address(self) -> str:
         """What was looked at, exactly: get this."""

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ..guests import GuestCard
     from ..library import Shelved
 
-MEMORY = 1_500_000_000  # bytes of its own that reading strange tables may take: a large page is held four times
 HERE = "here"  # what is pulled, until it is on the shelf
 MOST_OWNED = 4 << 30  # bytes of models and guests that one of several visitors may have here
 Coming = Generator[Event, None, str]  # its last word is the key of what came
@@ -84,6 +83,7 @@ def _check_room(owned: Sequence[Shelved | GuestCard]) -> None:
 def _pictures(folder: pathlib.Path, order: dict[str, Any], token: str | None) -> Coming:
     """Pictures of a data set, which then are looked through as any others are."""
     from ..hub.datasets import Choice, fetch
+    from .asking import MEMORY
 
     into = folder / "given"
     with limited(MEMORY):

@@ -12,7 +12,7 @@ from ..checkpoint import Checkpoint
 from ..data import starters
 from ..data.intake import Intake
 from ..events import Trouble
-from ..hub.client import Address, within
+from ..hub.client import Address
 from ..hub.origin import Origin
 from ..library import Library
 from ..runs.order import filled
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 FRESH, MOST = 15.0, 100  # seconds that a page is known to be there, and how many are remembered
 Owner = Callable[[str | None], str]
-GLIMPSE = 8.0  # seconds that the first pictures of a data set may take
 
 
 @dataclasses.dataclass(frozen=True)
@@ -226,16 +225,15 @@ class Desk:
 
     def dataset(self, visitor: str, text: str, oauth: str | None = None) -> DatasetAbout:
         """What a data set on the Hub holds. Raises Trouble."""
-        from ..hub import datasets
+        from .asking import told_about
 
-        return datasets.about(Address.parse(text, "dataset"), self.identity.token(self._reader(visitor), oauth))
+        return told_about(Address.parse(text, "dataset"), self.identity.token(self._reader(visitor), oauth))
 
     def glimpse(self, visitor: str, text: str, oauth: str | None = None) -> bytes:
         """A sheet of some pictures of a data set (WebP), b"" where they cannot be had for little. Raises Trouble."""
-        from ..hub import datasets
+        from .asking import sheet
 
-        token = self.identity.token(self._reader(visitor), oauth)
-        return within(GLIMPSE, lambda: datasets.glimpse(Address.parse(text, "dataset"), token))
+        return sheet(Address.parse(text, "dataset"), self.identity.token(self._reader(visitor), oauth))
 
     def take_dataset(
         self,
