@@ -16,9 +16,11 @@ from ..runs import jobs, queue
 
 Kind = Literal["push", "pull", "guest", "pictures"]
 KEPT = 3600.0  # seconds after which the story of a transfer goes
+BEGUN = 0.05  # of a push: before that its files are made
 MOST_WAITING = 4  # of one owner at a time: each has a process of its own
 SENTENCES = {
     "waiting": "Waiting for its turn: number {place} in the queue.",
+    "ready": "Getting it ready for {repo}: this takes some seconds.",
     "push": "On its way to {repo}.",
     "pull": "{repo} is on its way.",
     "pictures": "Pictures of {repo} are on their way.",
@@ -103,7 +105,9 @@ class Transfers:
         place = queue.place(folder)
         if place > 1:
             return Transfer(folder.name, kind, order["title"], SENTENCES["waiting"], {"place": place}, **known)
-        return Transfer(folder.name, kind, order["title"], SENTENCES[kind], facts, **known)
+        begun = story.progress is not None and story.progress.fraction > BEGUN
+        state = "ready" if kind == "push" and not begun else kind
+        return Transfer(folder.name, kind, order["title"], SENTENCES[state], facts, **known)
 
     def _sweep(self) -> None:
         """What ended goes, also of people who never came back: an order may name what is private."""
