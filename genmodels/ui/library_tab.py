@@ -201,6 +201,8 @@ class Library:
         came = self.publish_tab.select(enter, [visitor, publish.model, self.model], publish.opened, **QUIET)
         came.success(publish.draw, publish.asked, publish.drawn, **QUIET)  # the Hub may answer by now
         self.hub_tab.select(**hub.entering).then(**hub.hanging)
+        somebody_else = self.sign_in.changed.change(lambda: [], None, hub.found, **QUIET)  # who may see other models
+        somebody_else.then(**hub.entering).then(**hub.hanging)
         there = [self.page.rooms, self.inner, hub.kind, hub.found]  # of guests, nothing is found yet
         for button in self.create.guests.searching:
             button.click(

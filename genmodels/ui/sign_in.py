@@ -46,7 +46,8 @@ class SignIn:
                     elem_id="hub_token",
                     min_width=180,
                 )
-                self.send = gr.Button(say("Sign in"), variant="primary", elem_id="sign_in_send", scale=0, min_width=110)
+                self.send = gr.Button(say("Sign in"), variant="primary", elem_id="sign_in_send", scale=0, min_width=90)
+                self.close = gr.Button(say("Cancel"), elem_id="sign_in_close", scale=0, min_width=80)
             self.told = pane("", "sign_in_told")
         self.changed = gr.State(0)  # counts up when somebody signs in or out
         self.shown = [self.who, self.open, self.leave, self.form, self.told]
@@ -72,6 +73,7 @@ class SignIn:
             event(admit, [visitor, self.token, self.changed], shown, **QUIET).then(**emptied)
         self.leave.click(let_go, [visitor, self.changed], shown, **QUIET)
         self.open.click(lambda: gr.Column(visible=True), None, self.form, queue=False, **QUIET)
+        self.close.click(lambda: ("", "", gr.Column(visible=False)), None, [self.token, self.told, self.form], **QUIET)
 
     def seen(self, token: str, oauth: str | None = None) -> tuple:
         """The values of `shown`."""
