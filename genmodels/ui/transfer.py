@@ -53,9 +53,9 @@ class Transferring:
         return key, *self.seen(token, key)
 
     def again(self, token: str, key: str) -> tuple:
-        """The same after a reload; what has ended meanwhile is no news any more."""
+        """The same after a reload; what has ended meanwhile is no news any more, and what began meanwhile stays."""
         found = self.page.studio.hub.look(token, key) if key else None
-        return self.begin(token, key if found and found.end is None else NONE)
+        return self.begin(token, key) if found and found.end is None else (gr.skip(),) * len(self.shown)
 
     def refused(self, sentence: str) -> tuple:
         """The values of `shown` where it could not even begin."""
