@@ -93,7 +93,8 @@ def fetch(
         shutil.rmtree(into, ignore_errors=True)
         os.replace(part, into)
     finally:
-        archive.close()
+        with contextlib.suppress(OSError):  # a full disk: what is there must go all the same
+            archive.close()
         shutil.rmtree(part, ignore_errors=True)
     yield Progress(fraction=1.0, remaining=0.0, images=archive.count)
     yield from _notes(looked, chosen, archive)

@@ -21,6 +21,7 @@ from .. import card
 from ..checkpoint import PUBLIC, Checkpoint
 from ..data.imageset import ImageSet
 from ..events import Event, Problem, Trouble
+from ..files import write_whole
 from ..images import png
 from . import page
 from .client import NAME
@@ -76,13 +77,16 @@ class Outgoing:
     made: bool = False
 
 
-def outgoing(folder: pathlib.Path, publishing: Publishing) -> tuple[Outgoing, ...]:
-    """What would leave this machine, by name and size; nothing is sent or written. Raises Trouble."""
+def outgoing(folder: pathlib.Path, publishing: Publishing, text: str = "") -> tuple[Outgoing, ...]:
+    """What would leave this machine, by name and size; nothing is sent or written. Raises Trouble.
+
+    `text` is the card, where the caller has drafted it already.
+    """
     Checkpoint.open(folder)
     found = []
     for name in PUBLIC:
         if name == card.CARD:
-            found.append(Outgoing(name, len(draft(folder, publishing).encode())))
+            found.append(Outgoing(name, len((text or draft(folder, publishing)).encode())))
         elif ordinary(folder / name):
             size = len(_read(folder, name)) if name == CONFIG else (folder / name).stat().st_size
             found.append(Outgoing(name, size))
@@ -117,7 +121,7 @@ def with_onnx(folder: pathlib.Path) -> Generator[Event, None, bool]:
         facts = {"name": found.name, "reason": str(trouble)}
         yield Problem(name="onnx", template="{name} goes without its ONNX file: {reason}", facts=facts)
         return False
-    (folder / ONNX_MADE).write_text(_onnx_of(folder, found.identity), encoding="utf-8")
+    write_whole(folder / ONNX_MADE, _onnx_of(folder, found.identity))
     return True
 
 

@@ -15,6 +15,7 @@ from ..card import CARD
 from ..checkpoint import PUBLIC, Checkpoint
 from ..evaluation.result import FILE
 from ..events import Event, Finished, Problem, Progress, Trouble
+from ..files import write_whole
 from . import page
 from .client import SENTENCES, Address, api, endpoint, patiently, reach
 from .download import Listing, listed
@@ -29,10 +30,10 @@ from .publishing import (
     draft,
     gathered,
     generated,
+    outgoing,
     told,
     with_onnx,
 )
-from .publishing import outgoing as outgoing
 from .upload import Meter, commit, progress, spoken, waited
 
 __all__ = ["Outgoing", "Published", "Publishing", "draft", "outgoing", "push"]
@@ -214,8 +215,8 @@ def _committed(
                 raise
             there = (yield from waited(lambda: _look(repo, token))) or there
     yield progress(meter, SPAN)
-    (folder / GENERATED).write_text(ours, encoding="utf-8")
-    (folder / PUBLISHED).write_text(card, encoding="utf-8")
+    write_whole(folder / GENERATED, ours)
+    write_whole(folder / PUBLISHED, card)
     return at
 
 

@@ -6,13 +6,12 @@ import concurrent.futures
 import contextlib
 import io
 import json
-import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..events import Progress, Trouble
-from .client import SECRET, SENTENCES, api, patiently, talking
+from .client import SECRET, SENTENCES, api, aside, patiently, talking
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
@@ -74,31 +73,18 @@ def waited(
     `span` is the part of a progress bar that the bytes of the meter fill. Trouble where nothing moves for `STALLED`
     seconds, or with `local` work never; whoever closes this generator ends the transfer.
     """
-    meter, outcome = meter or Meter(), []
-    meter.moved = time.monotonic()
-
-    def carry_out() -> None:
-        try:
-            outcome.append((call(), None))
-        except BaseException as error:  # told below, in the thread of whoever asked
-            outcome.append((None, error))
-
-    worker = threading.Thread(target=carry_out, daemon=True, name="upload")
-    worker.start()
+    meter = meter or Meter()
+    meter.moved, answer = time.monotonic(), aside(call)
     try:
-        while worker.is_alive():
-            worker.join(LOOK)
+        while not concurrent.futures.wait([answer], LOOK).done:
             yield progress(meter, span)
             if not local and time.monotonic() - meter.moved > STALLED:
                 raise Trouble(SENTENCES["silent"])
     finally:
-        if worker.is_alive():
+        if not answer.done():
             meter.stopped = True
             _abort()
-    answer, error = outcome[0]
-    if error is not None:
-        raise error
-    return answer
+    return answer.result()
 
 
 def progress(meter: Meter, span: tuple[float, float]) -> Progress:

@@ -142,11 +142,12 @@ class Desk:
         origin, licence = Origin.of(folder), chosen.licence or suggested(Checkpoint.open(folder))
         mine = origin is not None and origin.repo == chosen.repo
         there = self._there(chosen.repo, self.identity.token(self._reader(visitor), oauth)) if person.name else None
+        text = draft(folder, chosen)
         return Draft(
             repo=chosen.repo,
             where=chosen.repo.split("/")[-1],
-            files=tuple(outgoing(folder, chosen)),
-            card=draft(folder, chosen),
+            files=outgoing(folder, chosen, text),
+            card=text,
             licence=licence,
             licences=tuple(OFFERED),
             person=person,

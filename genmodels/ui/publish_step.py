@@ -127,9 +127,9 @@ class PublishStep:
 
         @told
         def publish(
-            token, key, name, private, licence, consent, message, people, text, edited, oauth: gr.OAuthToken | None
+            token, key, name, private, licence, consent, message, people, text, generated, oauth: gr.OAuthToken | None
         ):
-            choices = _choices(name, private, licence, consent, message, people, text if edited else "")
+            choices = _choices(name, private, licence, consent, message, people, _own(text, generated))
             try:
                 order = studio.hub.publish(token, _known(key), choices, plain(oauth))
             except Trouble as trouble:
