@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import re
 import time
@@ -153,6 +154,8 @@ def test_from_a_training_to_the_same_picture_on_another_machine(
     assert sorted(hub.files("ada/my-digits")) == sorted(listed), "exactly what was shown"
     assert not hub.repo("ada/my-digits").private
     assert "they agreed" in hub.files("ada/my-digits")["README.md"].decode()
+    orders = [json.loads(each.read_text()) for each in tmp_path.parent.glob("laptop*/home/transfers/*/*/order.json")]
+    assert {each["publishing"]["card"] for each in orders if each["kind"] == "push"} == {""}, "nobody wrote in it"
     expect(maker.locator("#publish_where")).to_contain_text("newest version", timeout=PATIENCE)
     room(maker, "Create")
     maker.locator("#models .card", has_text="Handwritten digits").first.click()
