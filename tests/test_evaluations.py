@@ -73,6 +73,7 @@ def test_a_model_is_judged_apart_and_once_and_for_its_owner(studio: Studio, tmp_
     assert later.evaluations.look(BEN, key) is None
     seen = wait(studio, key, "finished", "failed")
     assert seen.state == "finished", seen.details
+    assert later.evaluations.look(ANNA).key == key, "a page that comes back a moment too late sees its end"
     found = seen.evaluation
     assert found.protocol.made == 32
     assert found.number("precision").low <= found.number("precision").high

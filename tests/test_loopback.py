@@ -243,7 +243,9 @@ def test_cut_in_a_download_the_client_goes_on_unless_it_was_reset(hub: Hub, api:
     hub.fault(Fault("GET /lfs/", cut_download=300_000))
     path = api.hf_hub_download("ada/faces", "model.safetensors")
     assert pathlib.Path(path).read_bytes() == weights
-    assert [row.status for row in hub.log if row.method == "GET" and row.path.startswith("/lfs/")] == [0, 200]
+    answers = [row.status for row in hub.log if row.method == "GET" and row.path.startswith("/lfs/")]
+    assert answers[:-1] == [0]
+    assert answers[-1] in (200, 206), "from the start, or on from what had been written when it was cut"
 
 
 def test_slow_by_a_delay_and_by_a_pace(hub: Hub, api: HfApi) -> None:

@@ -26,6 +26,7 @@ SETTINGS = ("count", "seed", "neighbours", "diversity")  # what a visitor may ch
 SEED = 0  # of the walls that hang side by side
 VERSION = Protocol.model_fields["version"].default
 MOST_KEPT = 60  # judgements of one owner; older ones go
+JUST = 60.0  # seconds in which a page that comes back still finds what it was waiting for, although it ended
 MOST_WAITING = 3  # of one owner at a time, so that others get their turn
 SENTENCES = {
     "waiting": "Waiting for its turn: number {place} in the queue.",
@@ -164,11 +165,17 @@ class Evaluations:
         return folder.name
 
     def look(self, visitor: str | None, key: str = "") -> Judging | None:
-        """How a judgement stands; without a key, the visitor's newest one that is at work. None: there is none."""
+        """How a judgement stands; without a key, the visitor's newest one that is at work, or has just been.
+
+        None: there is none.
+        """
         owner = self.whose(visitor)
         if key:
             return self._find(owner, key)
-        return next((each for found in self.jobs.of(owner) if (each := self._look(*found)).alive), None)
+        recent = time.time() - JUST
+        stand = [(self._look(*found), found[1]["created"] > recent) for found in self.jobs.of(owner)]
+        alive = next((each for each, _ in stand if each.alive), None)
+        return alive or next((each for each, young in stand if young), None)
 
     def cancel(self, visitor: str | None, key: str) -> None:
         """End a judgement at once and forget it."""

@@ -168,7 +168,7 @@ class Evaluate:
         room.select(self.show, self.asked, self.shown, **QUIET).then(**self.proven)
 
     def attach(self, token: str) -> tuple:
-        """After a reload: the judgement that is at work goes on being watched. The values of `found`."""
+        """After a reload: the judgement that is at work goes on being watched, or its end is. The values of `found`."""
         at_work = self.page.studio.evaluations.look(token)
         if at_work is None:
             return tuple(gr.skip() for _ in self.found)
