@@ -152,7 +152,7 @@ def within(seconds: float, call: Callable[[], Answer]) -> Answer:
     return answer.result()
 
 
-def aside(call: Callable[[], Answer]) -> concurrent.futures.Future[Answer]:
+def aside(call: Callable[[], Answer], name: str | None = None) -> concurrent.futures.Future[Answer]:
     """A call in a thread of its own, which no end of this process waits for; its errors are its result's."""
     answer: concurrent.futures.Future[Answer] = concurrent.futures.Future()
 
@@ -162,7 +162,7 @@ def aside(call: Callable[[], Answer]) -> concurrent.futures.Future[Answer]:
         except BaseException as error:  # told to whoever asked, in their own thread
             answer.set_exception(error)
 
-    threading.Thread(target=carry_out, daemon=True).start()
+    threading.Thread(target=carry_out, daemon=True, name=name).start()
     return answer
 
 

@@ -74,7 +74,7 @@ def waited(
     seconds, or with `local` work never; whoever closes this generator ends the transfer.
     """
     meter = meter or Meter()
-    meter.moved, answer = time.monotonic(), aside(call)
+    meter.moved, answer = time.monotonic(), aside(call, "upload")
     try:
         while not concurrent.futures.wait([answer], LOOK).done:
             yield progress(meter, span)
